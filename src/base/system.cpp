@@ -1,0 +1,76 @@
+#include "base/system.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace psnam {
+namespace {
+
+// From here up a region is worth asking for huge pages; the kernel grants them for shared memory where the admin set "advise".
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+
+Code code_of(int error_number) noexcept {
+  switch (error_number) {
+    case ENOSPC:
+    case ENOMEM:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case EFBIG:
+      return Code::no_memory;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return Code::access;
+    default:
+      return Code::system;
+  }
+}
+
+}  // namespace
+
+Error system_error(std::string_view what, int error_number) {
+  return Error{code_of(error_number), fmt::format("{}: {}", what, std::strerror(error_number)), error_number};
+}
+
+Fd& Fd::operator=(Fd&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  if (this != &other) {
+    unmap();
+    data_ = std::exchange(other.data_, nullptr);
+    bytes_ = std::exchange(other.bytes_, 0);
+  }
+  return *this;
+}
+
+Mapping::~Mapping() { unmap(); }
+
+void Mapping::unmap() noexcept {
+  if (data_ != nullptr) ::munmap(data_, bytes_);
+}
+
+Result<Mapping> Mapping::map(int fd, std::size_t bytes, Protection protection, std::string_view what) {
+  if (bytes == 0) return Mapping{};
+  const int prot = protection == Protection::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+  void* const data = ::mmap(nullptr, bytes, prot, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) return system_error(fmt::format("mapping {} bytes of {}", bytes, what), errno);
+  if (bytes >= kHugePageBytes) ::madvise(data, bytes, MADV_HUGEPAGE);  // a hint; a refusal changes nothing
+  return Mapping{static_cast<std::byte*>(data), bytes};
+}
+
+}  // namespace psnam

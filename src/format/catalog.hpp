@@ -1,0 +1,141 @@
+// What the catalog of a NAM store keeps, as values, and their encoding.
+//
+// The encoded forms outlive every process (docs/formats/catalog.md): fixed width, little endian, offsets and no pointers, and
+// each begins with magic, version and size. Bump kCatalogVersion when a field is added, moved or changes its meaning, and
+// add a golden file for the new version.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/choice.hpp"
+#include "base/result.hpp"
+
+namespace psnam::format {
+
+inline constexpr std::uint16_t kCatalogVersion = 1;
+
+enum class Manifestation : std::uint8_t { libnam = 1, persistent_shm = 2, segment = 3 };
+enum class Structure : std::uint8_t { raw_and_flat = 1, managed_contiguous = 2, managed_distributed = 3 };
+enum class Consistency : std::uint8_t { volatile_ = 1, persistent = 2 };
+enum class Reserve : std::uint8_t { full = 1, lazy = 2 };
+
+inline constexpr std::array<Choice<Manifestation>, 3> kManifestations{{
+    {"psnam_manifestation_libnam", "memory of the NAM", Manifestation::libnam},
+    {"psnam_manifestation_pershm", "persistent shared memory of the node", Manifestation::persistent_shm},
+    {"psnam_manifestation_segment", "a part of an existing allocation", Manifestation::segment},
+}};
+inline constexpr std::array<Choice<Structure>, 3> kStructures{{
+    {"psnam_structure_raw_and_flat", "one region, allocated by rank 0, nothing but the user's bytes", Structure::raw_and_flat},
+    {"psnam_structure_managed_contiguous", "one allocation, cut in rank order", Structure::managed_contiguous},
+    {"psnam_structure_managed_distributed", "one allocation for each rank", Structure::managed_distributed},
+}};
+inline constexpr std::array<Choice<Consistency>, 2> kConsistencies{{
+    {"psnam_consistency_volatile", "released with the window or the job", Consistency::volatile_},
+    {"psnam_consistency_persistent", "kept until it is removed", Consistency::persistent},
+}};
+inline constexpr std::array<Choice<Reserve>, 2> kReserves{{
+    {"full", "memory is reserved when it is allocated", Reserve::full},
+    {"lazy", "sparse: memory is taken when it is touched", Reserve::lazy},
+}};
+
+/// 128 random bits; printed as 32 hexadecimal digits.
+struct Uuid {
+  std::array<std::uint8_t, 16> bytes{};
+  auto operator<=>(const Uuid&) const = default;
+};
+[[nodiscard]] Uuid random_uuid();
+[[nodiscard]] std::string to_string(const Uuid& uuid);
+
+/// A process, so that a number reused by the system is not taken for it. A process of another boot is dead; one of another
+/// pid namespace of this boot cannot be judged and counts as alive.
+struct ProcessIdentity {
+  std::uint32_t pid = 0;
+  std::uint32_t rank = 0;              ///< in the communicator of the window
+  std::uint64_t start_time_ticks = 0;  ///< since boot: field 22 of /proc/PID/stat
+  std::uint64_t pid_namespace = 0;     ///< inode of /proc/self/ns/pid
+  auto operator<=>(const ProcessIdentity&) const = default;
+};
+
+/// A node (one store) that holds a part of a window.
+struct NodeRecord {
+  Uuid store;        ///< identity of the node's store
+  std::string host;  ///< for people
+  std::string path;  ///< of the store, for people
+  bool operator==(const NodeRecord&) const = default;
+};
+
+/// The region that one rank contributes.
+struct RegionRecord {
+  std::uint64_t size_bytes = 0;
+  std::uint64_t allocation_id = 0;      ///< in the store of `node`; 0: no memory, or a store other than the one that keeps this record
+  std::uint64_t offset_bytes = 0;       ///< of the region inside the allocation
+  std::uint32_t displacement_unit = 1;
+  std::uint32_t node = 0;               ///< index into WindowRecord::nodes
+  Manifestation manifestation = Manifestation::libnam;
+  bool operator==(const RegionRecord&) const = default;
+};
+
+/// A window. Each store that holds a part of it keeps the whole record, with the allocation ids of its own part.
+struct WindowRecord {
+  std::uint64_t id = 0;  ///< in this store
+  Uuid uuid;             ///< the same in all stores
+  Structure structure = Structure::managed_distributed;
+  Consistency consistency = Consistency::volatile_;
+  bool in_doubt = false;  ///< part of a window of several nodes whose home node (nodes[0]) decides whether it exists
+  Reserve reserve = Reserve::full;
+  std::uint32_t mode = 0600;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint64_t created_unix_seconds = 0;
+  std::string name;  ///< chosen or generated; found under it while the window is persistent and not in doubt
+  std::vector<NodeRecord> nodes;
+  std::vector<RegionRecord> regions;  ///< one for each rank
+  bool operator==(const WindowRecord&) const = default;
+};
+
+/// One file of memory.
+struct AllocationRecord {
+  std::uint64_t id = 0;
+  std::uint64_t window_id = 0;
+  std::uint64_t size_bytes = 0;
+  Reserve reserve = Reserve::full;
+  std::uint32_t uid = 0;
+  std::uint64_t created_unix_seconds = 0;
+  bool operator==(const AllocationRecord&) const = default;
+};
+
+/// The processes of one job, on this node, that have a window in hand. It protects the window from being released.
+struct UseRecord {
+  std::uint64_t id = 0;
+  std::uint64_t window_id = 0;
+  Uuid boot;  ///< /proc/sys/kernel/random/boot_id
+  std::vector<ProcessIdentity> processes;
+  bool operator==(const UseRecord&) const = default;
+};
+
+/// A service name (MPI_Publish_name) and what it leads to.
+struct ServiceRecord {
+  std::uint64_t window_id = 0;
+  std::string port_name;
+  bool operator==(const ServiceRecord&) const = default;
+};
+
+[[nodiscard]] std::vector<std::byte> encode(const WindowRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const AllocationRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const UseRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const ServiceRecord& record);
+
+/// Code::corrupt for damaged bytes, Code::incompatible (naming both versions) for those of another version.
+[[nodiscard]] Result<WindowRecord> decode_window(std::span<const std::byte> bytes);
+[[nodiscard]] Result<AllocationRecord> decode_allocation(std::span<const std::byte> bytes);
+[[nodiscard]] Result<UseRecord> decode_use(std::span<const std::byte> bytes);
+[[nodiscard]] Result<ServiceRecord> decode_service(std::span<const std::byte> bytes);
+
+}  // namespace psnam::format

@@ -1,0 +1,97 @@
+// The embedded store: a folder of one user on one node, with the catalog (LMDB) and one file for each allocation.
+//
+//   DIR/            mode 0700        DIR/catalog.mdb, DIR/catalog.mdb-lock
+//   DIR/memory/ID   one allocation, ID as 16 hexadecimal digits
+//   DIR/control/ID  shared page of a use, ID likewise; gone when all processes have mapped it
+//
+// Order of steps, so that a process killed anywhere leaves no file without a record and no found window without its memory:
+// record, then file; name away, then file away, then record away.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "nam/service.hpp"
+
+namespace psnam::nam {
+
+struct StoreOptions {
+  std::filesystem::path folder;
+  std::uint64_t capacity_bytes = 0;  ///< 0: kDefaultCapacityPercent of the file system, set when the store is made
+  bool create = true;                ///< else a missing store is Code::name_not_found and nothing is made
+};
+
+inline constexpr unsigned kDefaultCapacityPercent = 80;
+
+struct StoreSummary {
+  format::Uuid id;
+  std::string host;
+  std::filesystem::path folder;
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t reserved_bytes = 0;  ///< sum of the allocations with Reserve::full
+  std::uint64_t file_system_bytes = 0;
+  std::uint64_t file_system_free_bytes = 0;
+  std::uint64_t windows = 0, allocations = 0, uses = 0, services = 0;
+};
+
+struct Collected {
+  std::uint64_t uses = 0, windows = 0, bytes = 0;
+};
+
+/// One window as an administrator sees it.
+struct WindowReport {
+  format::WindowRecord window;
+  std::vector<format::UseRecord> uses;
+  std::vector<std::string> services;
+};
+
+/// A disagreement between catalog and files, in one sentence each; empty when all is well.
+using Findings = std::vector<std::string>;
+
+class Store final : public WindowService, public NameService, public MemoryStore {
+ public:
+  /// Opens, or makes, the store, refuses a folder of another user or with a mode that lets others in (Code::access) and one on a network
+  /// file system (Code::unsupported), and releases what dead processes left. One Store for a folder in a process.
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
+  ~Store() override;
+
+  Result<WindowUse> create(format::WindowRecord draft, std::span<const format::ProcessIdentity> users) override;
+  Result<std::string> set_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt) override;
+  Result<format::WindowRecord> find(std::string_view name) override;
+  Result<WindowUse> open(std::string_view name, AccessRight right, std::span<const format::ProcessIdentity> users) override;
+  Status close(std::uint64_t use_id) override;
+
+  Status publish(std::string_view service, std::string_view port_name) override;
+  Result<std::string> lookup(std::string_view service) override;
+  Status unpublish(std::string_view service, std::string_view port_name) override;
+
+  Result<Mapping> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) override;
+  Result<Mapping> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) override;
+
+  /// Who this store is, for the record of a window.
+  [[nodiscard]] format::NodeRecord node() const;
+
+  Result<StoreSummary> summary();
+  Result<std::vector<WindowReport>> list();
+  /// Removes a persistent window: its name goes at once, its memory when the last job that uses it has let go. True if it is gone already.
+  Result<bool> remove(std::string_view name);
+  /// Releases what is volatile and has no live user.
+  Result<Collected> collect();
+  /// Compares catalog and files.
+  Result<Findings> check();
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The calling process.
+[[nodiscard]] Result<format::ProcessIdentity> this_process(std::uint32_t rank);
+[[nodiscard]] Result<format::Uuid> this_boot();
+/// False only if it is certain that the process has ended (a zombie has).
+[[nodiscard]] bool may_be_alive(const format::ProcessIdentity& process, const format::Uuid& boot);
+/// `folder` if not empty, else `/dev/shm/psnam-<uid>`.
+[[nodiscard]] std::filesystem::path store_folder(std::string_view folder);
+
+}  // namespace psnam::nam
