@@ -67,7 +67,7 @@ class NameService {
   virtual Status unpublish(std::string_view service, std::string_view port_name) = 0;
 };
 
-/// The memory of an allocation: one file of the store, mapped.
+/// Memory shared between processes: files of the store, mapped. These functions do not open the catalog.
 class MemoryStore {
  public:
   virtual ~MemoryStore() = default;
@@ -75,6 +75,12 @@ class MemoryStore {
   /// if that has not enough, and the file is gone again.
   virtual Result<Mapping> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) = 0;
   virtual Result<Mapping> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) = 0;
+
+  /// The page through which the processes of one use synchronise: zeroed, all its memory taken. It belongs to the use and goes
+  /// with it; drop_control() takes its file away as soon as every process has mapped it.
+  virtual Result<Mapping> create_control(std::uint64_t use_id, std::uint64_t bytes) = 0;
+  virtual Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) = 0;
+  virtual Status drop_control(std::uint64_t use_id) = 0;
 };
 
 }  // namespace psnam::nam

@@ -67,6 +67,9 @@ class Store final : public WindowService, public NameService, public MemoryStore
 
   Result<Mapping> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) override;
   Result<Mapping> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) override;
+  Result<Mapping> create_control(std::uint64_t use_id, std::uint64_t bytes) override;
+  Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) override;
+  Status drop_control(std::uint64_t use_id) override;
 
   /// Who this store is, for the record of a window.
   [[nodiscard]] format::NodeRecord node() const;
