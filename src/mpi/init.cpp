@@ -6,14 +6,14 @@ namespace psnam::mpi {
 template <Level L>
 int Init_at(int* argc, char*** argv) noexcept {
   const int rc = hand_on<L, &Next::Init>(argc, argv);
-  if (rc == MPI_SUCCESS && process().works_at(L)) static_cast<void>(process().runtime());
+  if (rc == MPI_SUCCESS && process().works_at(L)) process().runtime().start();
   return rc;
 }
 
 template <Level L>
 int Init_thread_at(int* argc, char*** argv, int required, int* provided) noexcept {
   const int rc = hand_on<L, &Next::Init_thread>(argc, argv, required, provided);
-  if (rc == MPI_SUCCESS && process().works_at(L)) static_cast<void>(process().runtime());
+  if (rc == MPI_SUCCESS && process().works_at(L)) process().runtime().start();
   return rc;
 }
 

@@ -34,6 +34,8 @@ class Runtime {
   [[nodiscard]] win::Context& context() noexcept { return *context_; }
   [[nodiscard]] rma::TypeTable& types() noexcept { return *types_; }
   [[nodiscard]] ErrorCodes& errors() noexcept { return errors_; }
+  /// After MPI_Init: from now on windows are possible. Once.
+  void start();
   /// Before MPI_Finalize: prints the histogram, frees what was taken from the MPI library.
   void finish(std::size_t open_windows);
 
@@ -44,6 +46,7 @@ class Runtime {
 
   const Real& real_;
   Options options_;
+  std::once_flag started_;
   MPI_Comm internal_comm_ = MPI_COMM_NULL;  ///< this process alone, returns errors
   std::unique_ptr<rma::TypeTable> types_;
   std::unique_ptr<trace::Histogram> histogram_;

@@ -258,7 +258,7 @@ Result<std::unique_ptr<Window>> Connection::make_window(MPI_Info info) {
     parts->use.use_id = ids[job_.leader(job_.my_node())];
     const Protection protection = parts_.right == nam::AccessRight::read_only ? Protection::read_only : Protection::read_write;
     parts->regions = std::make_unique<Regions>(parts->use.window, parts_.node, parts_.store, protection);
-    const TeamPlan plan{context_, parts_.comm, team, job_, parts_.identities, parts_.rank, parts->spans_nodes};
+    const TeamPlan plan{context_, parts_.comm, info, team, job_, parts_.identities, parts_.rank, parts->spans_nodes};
     return finish_parts(plan, parts_.job_node, *parts);
   };
   Status made = steps();
