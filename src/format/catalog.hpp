@@ -76,7 +76,7 @@ struct RegionRecord {
   std::uint64_t size_bytes = 0;
   std::uint64_t allocation_id = 0;      ///< in the store of `node`; 0: no memory, or a store other than the one that keeps this record
   std::uint64_t offset_bytes = 0;       ///< of the region inside the allocation
-  std::uint32_t displacement_unit = 1;
+  std::uint64_t displacement_unit = 1;
   std::uint32_t node = 0;               ///< index into WindowRecord::nodes
   Manifestation manifestation = Manifestation::libnam;
   bool operator==(const RegionRecord&) const = default;

@@ -48,8 +48,14 @@ class WindowService {
   /// The window called `name`, persistent or in doubt. Code::name_not_found.
   virtual Result<format::WindowRecord> find(std::string_view name) = 0;
 
+  /// The record of a window that the caller has in use. Code::name_not_found.
+  virtual Result<format::WindowRecord> get(std::uint64_t window_id) = 0;
+
   /// Takes the window called `name` into use by `users`, if the calling user may (`mode`, as for a file: Code::access).
   virtual Result<WindowUse> open(std::string_view name, AccessRight right, std::span<const format::ProcessIdentity> users) = 0;
+
+  /// Another use of the same window by the same processes, to be ended on its own; returns its id.
+  virtual Result<std::uint64_t> duplicate(std::uint64_t use_id) = 0;
 
   /// Ends a use; releases the window if it is volatile and this was the last one. Idempotent.
   virtual Status close(std::uint64_t use_id) = 0;

@@ -59,6 +59,8 @@ class Store final : public WindowService, public NameService, public MemoryStore
   Result<std::string> set_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt) override;
   Result<format::WindowRecord> find(std::string_view name) override;
   Result<WindowUse> open(std::string_view name, AccessRight right, std::span<const format::ProcessIdentity> users) override;
+  Result<format::WindowRecord> get(std::uint64_t window_id) override;
+  Result<std::uint64_t> duplicate(std::uint64_t use_id) override;
   Status close(std::uint64_t use_id) override;
 
   Status publish(std::string_view service, std::string_view port_name) override;
