@@ -46,4 +46,15 @@ template <class T>
   return "?";
 }
 
+// The same for tables given as arrays, from which the span's element type cannot be deduced.
+template <class T, std::size_t N>
+[[nodiscard]] Result<T> choose(std::string_view subject, std::string_view name, const std::array<Choice<T>, N>& table,
+                               Code code = Code::info_value) {
+  return choose(subject, name, std::span<const Choice<T>>{table}, code);
+}
+template <class T, std::size_t N>
+[[nodiscard]] std::string_view name_of(T value, const std::array<Choice<T>, N>& table) noexcept {
+  return name_of(value, std::span<const Choice<T>>{table});
+}
+
 }  // namespace psnam
