@@ -116,6 +116,9 @@ class Results(unittest.TestCase):
         self.assertEqual(len(test_results.describe_failure(record, 5).splitlines()), 6)
 
 
+TOOLS = all(map(shutil.which, ("meson", "clang-format", "shellcheck", "mandoc")))
+
+
 class Check(unittest.TestCase):
     """./check on a small project of its own, with Meson. The packages count as installed."""
 
@@ -132,16 +135,19 @@ class Check(unittest.TestCase):
         (self.root / "a.c").write_text("int main(void) { return 0; }\n")
         options = "".join(f"option('{name}', type: 'feature')\n" for name in ("tests", "examples", "benchmarks"))
         (self.root / "meson_options.txt").write_text(options)
-        (self.root / ".gitignore").write_text("/build*/\n")
+        (self.root / ".gitignore").write_text("/build*/\n/shm/\n")
+        (self.root / "shm").mkdir()
         subprocess.run(["git", "init", "-q", self.root], check=True)
 
     def check(self, tests):
         (self.root / "meson.build").write_text(f"project('p', 'c')\na = executable('a', 'a.c')\nsh = find_program('sh')\n{tests}\n")
+        # Shared memory of its own, so that other jobs of this machine do not count as leftovers.
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MESON", "PSNAM"))}
+        environment["PSNAM_CHECK_SHM"] = str(self.root / "shm")
         result = subprocess.run([self.root / "check"], env=environment, capture_output=True, text=True, check=False)
         return result.returncode, result.stdout.splitlines()[-1], result.stderr
 
-    @unittest.skipUnless(all(map(shutil.which, ("meson", "clang-format", "shellcheck", "mandoc"))), "needs the tools of ./check")
+    @unittest.skipUnless(TOOLS, "needs the tools of ./check")
     def test_the_last_line_counts_and_the_status_agrees(self):
         own = 6  # configure, build, format, shell, manuals, nothing left
         good = "test('one', a)\ntest('two', a)"
@@ -154,14 +160,24 @@ class Check(unittest.TestCase):
         self.assertEqual(self.check("")[:2], (1, f"{own} passed, 1 failed"))
         self.assertEqual(self.check("error('broken')")[:2], (1, "0 passed, 1 failed"))
 
-    @unittest.skipUnless(all(map(shutil.which, ("meson", "clang-format", "shellcheck", "mandoc"))), "needs the tools of ./check")
+    @unittest.skipUnless(TOOLS, "needs the tools of ./check")
     def test_what_a_test_leaves_behind_and_a_badly_formatted_file_fail(self):
-        name = f"/dev/shm/psnam-left-{os.getpid()}"
-        self.addCleanup(lambda: pathlib.Path(name).unlink(missing_ok=True))
+        name = f"{self.root}/shm/psnam-left"
         (self.root / "a.c").write_text("int main( void ){return 0;}\n")
         status, line, errors = self.check(f"test('one', sh, args: ['-c', 'touch {name}'])")
         self.assertEqual((status, line), (1, "5 passed, 2 failed"))
         self.assertIn(name, errors)
+
+    @unittest.skipUnless(TOOLS, "needs the tools of ./check")
+    def test_a_process_that_a_test_leaves_behind_is_named(self):
+        # It reads from a pipe that nobody closes before this test ends.
+        reader, writer = os.pipe()
+        pipe = f"/proc/{os.getpid()}/fd/{reader}"
+        status, line, errors = self.check(f"test('one', sh, args: ['-c', 'setsid cat <{pipe} >/dev/null 2>&1 &'])")
+        os.close(writer)
+        os.close(reader)
+        self.assertEqual((status, line), (1, "6 passed, 1 failed"))
+        self.assertRegex(errors, r"left running: process \d+: cat")
 
 
 if __name__ == "__main__":
