@@ -82,9 +82,8 @@ configure() {
   shift
   if [[ -f $dir/build.ninja ]]; then
     meson setup --reconfigure "$dir" "$@"
-  elif [[ -d $dir/meson-private ]]; then
-    meson setup --wipe "$dir" "$@"
   else
+    rm -rf "${dir:?}/meson-private"
     meson setup "$dir" "$@"
   fi
 }

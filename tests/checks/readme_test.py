@@ -31,11 +31,15 @@ def compile_all(sources, folder, compiler):
     return findings
 
 
+_LIMIT_S = 40  # timeout(1) then ends with status 124
+
+
 def run(folder, launcher, library, program, ranks):
     """(exit status, output) of a job with the library preloaded and a store of its own."""
     environment = {**os.environ, "LD_PRELOAD": str(library), "PSNAM_STORE": str(folder / "store")}
-    command = [launcher, "-n", str(ranks), f"./{program}"]
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    # By timeout(1), because the launcher ends its ranks when it is asked to end, not when it is killed.
+    command = ["timeout", "--kill-after=5", str(_LIMIT_S), launcher, "-n", str(ranks), f"./{program}"]
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout + result.stderr
 
 

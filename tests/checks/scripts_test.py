@@ -159,6 +159,10 @@ class Check(unittest.TestCase):
         self.assertIn("the reason", errors)
         self.assertEqual(self.check("")[:2], (1, f"{own} passed, 1 failed"))
         self.assertEqual(self.check("error('broken')")[:2], (1, "0 passed, 1 failed"))
+        self.assertEqual(self.check(good)[:2], (0, f"{2 + own} passed, 0 failed"))
+        shutil.rmtree(self.root / "build-check")
+        self.assertEqual(self.check("error('broken')")[:2], (1, "0 passed, 1 failed"))
+        self.assertEqual(self.check(good)[:2], (0, f"{2 + own} passed, 0 failed"))
 
     @unittest.skipUnless(TOOLS, "needs the tools of ./check")
     def test_what_a_test_leaves_behind_and_a_badly_formatted_file_fail(self):
