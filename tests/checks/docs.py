@@ -20,11 +20,11 @@ def _joined(root, *names):
 def variable_findings(root):
     """Every PSNAM_ variable of the options table is in docs/environment.md, and the other way round."""
     code = tree.without_comments(_joined(root, "src/base/options.cpp", "src/base/options.hpp"), keep_strings=True)
-    known = set(re.findall(r'"(PSNAM_[A-Z_]+)"', code))
+    known = set(re.findall(r'"(PS(?:NAM|P)_[A-Z_]+)"', code))
     page = root / "docs/environment.md"
     if not code or not page.exists():
         return [f"{name} is missing" for name in ("src/base/options.cpp", "docs/environment.md") if not (root / name).exists()]
-    documented = set(re.findall(r"^\|\s*`(PSNAM_[A-Z_]+)`", page.read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\|\s*`(PS(?:NAM|P)_[A-Z_]+)`", page.read_text(), re.MULTILINE))
     findings = [f"docs/environment.md: no row for {name} of src/base/options.cpp" for name in sorted(known - documented)]
     return findings + [f"docs/environment.md: {name} is not in src/base/options.cpp" for name in sorted(documented - known)]
 
@@ -45,6 +45,18 @@ def info_findings(root):
         findings += [f"{name}: no such key or value in the code: {word}"
                      for word in sorted(set(re.findall(r"`(psnam_[a-z_]*[a-z])`", text)) - known - header)]
     return findings
+
+
+def error_findings(root):
+    """Every error class of the table in src/mpi is explained in docs/windows.md, and the other way round."""
+    code = tree.without_comments(_joined(root, "src/mpi/errors.cpp"))
+    page = root / "docs/windows.md"
+    if not code or not page.exists():
+        return []
+    known = set(re.findall(r"Row\{Code::\w+, (MPI_ERR_\w+)\}", code))
+    explained = set(re.findall(r"\bMPI_ERR_[A-Z_]+", page.read_text()))
+    findings = [f"docs/windows.md does not explain {name} of src/mpi/errors.cpp" for name in sorted(known - explained)]
+    return findings + [f"docs/windows.md: src/mpi/errors.cpp never gives {name}" for name in sorted(explained - known)]
 
 
 def anchors(text):
@@ -109,7 +121,8 @@ def private_findings(root):
 
 def check(root):
     """All findings."""
-    return (variable_findings(root) + info_findings(root) + link_findings(root) + command_findings(root) + private_findings(root))
+    return (variable_findings(root) + info_findings(root) + error_findings(root) + link_findings(root)
+            + command_findings(root) + private_findings(root))
 
 
 if __name__ == "__main__":

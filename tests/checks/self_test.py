@@ -71,6 +71,10 @@ class Layers(TreeCase):
         self.write("src/base/a.hpp", '// #include "win/window.hpp"\n/*\n#include <mpi.h>\n*/\n')
         self.assertEqual(layers.check(self.root), [])
 
+    def test_a_generated_header_is_fine(self):
+        self.write("src/mpi/process.cpp", '#include "psnam_version.hpp"\n')
+        self.assertEqual(layers.check(self.root), [])
+
     def test_an_include_without_its_layer_a_missing_file_and_a_file_in_no_layer_are_found(self):
         self.write("src/base/a.hpp", '#include "b.hpp"\n#include "base/none.hpp"\n')
         self.write("src/helpers/x.hpp", "")
@@ -189,6 +193,11 @@ class Docs(TreeCase):
         self.write("src/win/info.hpp", 'k = "psnam_manifestation"; j = "psnam_window_name"; prefix = "psnam_";\n')
         self.write("docs/windows.md", "`psnam_manifestation` and `psnam_manifestatoin`\n")
         self.assertEqual(len(docs.info_findings(self.root)), 2)
+
+    def test_error_classes_must_agree_both_ways(self):
+        self.write("src/mpi/errors.cpp", "Row{Code::rank, MPI_ERR_RANK}, Row{Code::size, MPI_ERR_SIZE}")
+        self.write("docs/windows.md", "| x | `MPI_ERR_RANK` |\n| y | `MPI_ERR_COUNT` |\n")
+        self.assertEqual(len(docs.error_findings(self.root)), 2)
 
     def test_dead_links_and_missing_headings_are_found(self):
         self.write("a.md", "# One, *two*\n[x](b.md) [y](#one-two) [z](a.md#three) [w](https://example.org/)\n```\n[v](none.md)\n```\n")
