@@ -12,7 +12,7 @@
  * operations, so that every program gets the same bits. The scene, in degrees Celsius, with whole-number divisions:
  *   everywhere           20 at the start
  *   squares              90 at the start in every second square of side max(1, m / 10), m = min(nx, ny), counted from the
- *                        corner of the area 45/100 nx <= x < 95/100 nx, 8/100 ny <= y < 42/100 ny
+ *                        corner of the area 45/100 nx <= x < 95/100 nx, 8/100 ny <= y < 48/100 ny
  *   hot disc             100 always; centre (3 nx / 10, 4 ny / 10), radius 13 m / 100
  *   cold disc            0 always; centre (7 nx / 10, 65 ny / 100), radius 12 m / 100
  *   edges                20 always, but the upper one 20 + (240 s) (1 - s) with s = x / (nx - 1)

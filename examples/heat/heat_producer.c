@@ -1,7 +1,7 @@
 /* The producer: heat diffusion on a plate, computed by any number of ranks, written time-step by time-step into a persistent
  * window that is still there when this job has ended.
  *
- * A plain MPI program. Halo exchange is MPI_Sendrecv; what makes it a user of PSNAM is the info keys of allocate_window().
+ * A plain MPI program. Halo exchange is MPI_Isend and MPI_Irecv; what makes it a user of PSNAM is the info keys of allocate_window().
  * README.md tells the story, heat_format.h what stands in the window. */
 #include <getopt.h>
 #include <mpi.h>
@@ -43,9 +43,9 @@ struct plate {
 
 static const char kUsage[] =
     "usage: " PROGRAM " [--size NXxNY] [--steps N] [--every K] [--service NAME] [--structure S] [--manifestation M]\n"
-    "  --size NXxNY       cells of the plate (320x200), 8 to 32768 on each side\n"
-    "  --steps N          time-steps to compute (8000)\n"
-    "  --every K          write each K-th time-step, and the start, into the window (800)\n"
+    "  --size NXxNY       cells of the plate (160x100), 8 to 32768 on each side\n"
+    "  --steps N          time-steps to compute (2000)\n"
+    "  --every K          write each K-th time-step, and the start, into the window (200)\n"
     "  --service NAME     publish the window under this name (heat)\n"
     "  --structure S      raw_and_flat, managed_contiguous or managed_distributed (managed_distributed)\n"
     "  --manifestation M  libnam or pershm (libnam)\n";
@@ -153,7 +153,7 @@ static double scene(long x, long y, const struct options* o, unsigned char* fixe
     return 100.0;
   }
   *fixed = 0;
-  if (x >= left && x < 95 * nx / 100 && y >= low && y < 42 * ny / 100 && ((x - left) / side + (y - low) / side) % 2 == 0) {
+  if (x >= left && x < 95 * nx / 100 && y >= low && y < 48 * ny / 100 && ((x - left) / side + (y - low) / side) % 2 == 0) {
     return 90.0;
   }
   return 20.0;
@@ -222,16 +222,21 @@ static double* cell(const struct plate* p, int x, int y) {
   return p->now + (size_t)(y + 1) * (size_t)p->width + (size_t)(x + 1);
 }
 
+/* All four sides at once: a step waits once for its neighbours, not four times. */
 static void exchange_borders(const struct plate* p) {
   const int nx = (int)p->block.nx;
   const int ny = (int)p->block.ny;
-  MPI_Sendrecv(cell(p, 0, 0), 1, p->column, p->west, 0, cell(p, nx, 0), 1, p->column, p->east, 0, p->comm, MPI_STATUS_IGNORE);
-  MPI_Sendrecv(cell(p, nx - 1, 0), 1, p->column, p->east, 1, cell(p, -1, 0), 1, p->column, p->west, 1, p->comm,
-               MPI_STATUS_IGNORE);
-  MPI_Sendrecv(cell(p, 0, 0), nx, MPI_DOUBLE, p->south, 2, cell(p, 0, ny), nx, MPI_DOUBLE, p->north, 2, p->comm,
-               MPI_STATUS_IGNORE);
-  MPI_Sendrecv(cell(p, 0, ny - 1), nx, MPI_DOUBLE, p->north, 3, cell(p, 0, -1), nx, MPI_DOUBLE, p->south, 3, p->comm,
-               MPI_STATUS_IGNORE);
+  MPI_Request requests[8];
+  MPI_Status statuses[8];
+  MPI_Irecv(cell(p, nx, 0), 1, p->column, p->east, 0, p->comm, &requests[0]);
+  MPI_Irecv(cell(p, -1, 0), 1, p->column, p->west, 1, p->comm, &requests[1]);
+  MPI_Irecv(cell(p, 0, ny), nx, MPI_DOUBLE, p->north, 2, p->comm, &requests[2]);
+  MPI_Irecv(cell(p, 0, -1), nx, MPI_DOUBLE, p->south, 3, p->comm, &requests[3]);
+  MPI_Isend(cell(p, 0, 0), 1, p->column, p->west, 0, p->comm, &requests[4]);
+  MPI_Isend(cell(p, nx - 1, 0), 1, p->column, p->east, 1, p->comm, &requests[5]);
+  MPI_Isend(cell(p, 0, 0), nx, MPI_DOUBLE, p->south, 2, p->comm, &requests[6]);
+  MPI_Isend(cell(p, 0, ny - 1), nx, MPI_DOUBLE, p->north, 3, p->comm, &requests[7]);
+  MPI_Waitall(8, requests, statuses);
 }
 
 static void advance(struct plate* p) {
@@ -421,7 +426,7 @@ static int run(struct plate* p, const struct options* o) {
 }
 
 int main(int argc, char** argv) {
-  struct options o = {320, 200, 8000, 800, "heat", "managed_distributed", "libnam", 0};
+  struct options o = {160, 100, 2000, 200, "heat", "managed_distributed", "libnam", 0};
   struct plate p = {0};
   int rank = 0;
   int code = EXIT_SUCCESS;
