@@ -1,3 +1,4 @@
+/* See heat_common.h. */
 #include "heat_common.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Everything is drawn with smooth edges into one array of pixels, which libpng then writes. */
 #include "heat_png.h"
 
 #include <math.h>
@@ -155,15 +156,17 @@ static double isotherm_cover(const struct heat_picture* p, const double* field, 
   return 0.45 * fmin(fmax(1.1 - distance / change, 0.0), 1.0);
 }
 
-static void draw_panel(struct canvas* c, const struct heat_picture* p, const struct colour* table, const double* field,
-                       struct frame f) {
+static void draw_panel(struct canvas* c, const struct heat_picture* p, const struct colour* table,
+                       const struct heat_panel* panel, struct frame f) {
   for (int row = 0; row < f.height; ++row) {
     for (int column = 0; column < f.width; ++column) {
       const double u = (column + 0.5) / f.width;
       const double v = (row + 0.5) / f.height;
-      const double t = share_of_range(p, sample(p, field, u, v));
+      const double t = share_of_range(p, sample(p, panel->field, u, v));
       blend(c, f.x + column, f.y + row, table[(int)(t * (COLOURS - 1))], 1.0);
-      blend(c, f.x + column, f.y + row, t < 0.6 ? kWhite : kInk, isotherm_cover(p, field, u, v, f));
+      if (panel->isotherms) {
+        blend(c, f.x + column, f.y + row, t < 0.6 ? kWhite : kInk, isotherm_cover(p, panel->field, u, v, f));
+      }
     }
   }
 }
@@ -221,7 +224,7 @@ static void draw(struct canvas* c, const struct heat_picture* p, const struct ar
                             a->panel_width, a->panel_height};
     draw_text(c, f.x, f.y - LABEL_HEIGHT + 4, 2.0, kInk, p->panel[i].label);
     draw_box(c, f.x - 1, f.y - 1, f.width + 2, f.height + 2, kPaleInk);
-    draw_panel(c, p, table, p->panel[i].field, f);
+    draw_panel(c, p, table, &p->panel[i], f);
   }
   const struct frame scale = {MARGIN + a->columns * (a->panel_width + GUTTER), top + LABEL_HEIGHT, SCALE_BAR_WIDTH,
                               (a->rows - 1) * row_height + a->panel_height};

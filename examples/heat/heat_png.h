@@ -7,6 +7,7 @@ enum { HEAT_PANELS_MOST = 6 };
 struct heat_panel {
   const double* field; /* nx * ny values, x fastest, lower edge first */
   const char* label;
+  int isotherms; /* whether to draw them: not for a field that jumps, where they would be ragged */
 };
 
 struct heat_picture {

@@ -294,6 +294,7 @@ static int draw(const struct view* v, const double* fields, int panels, const in
     snprintf(labels[i], sizeof labels[i], "step %lld", (long long)(frames[i] * h->every));
     picture.panel[i].field = fields + i * h->nx * h->ny;
     picture.panel[i].label = labels[i];
+    picture.panel[i].isotherms = frames[i] > 0; /* the start is all edges */
   }
   if (!heat_png_write(path, &picture, &width, &height)) {
     return 0;
