@@ -19,15 +19,16 @@ namespace {
 
 using testing::Buffer;
 using testing::bytes_layout;
-using testing::Variety;
 using testing::RandomType;
 using testing::TypeGenerator;
 using testing::TypeMap;
+using testing::Variety;
 
 constexpr unsigned kSeed = 20260107;
 constexpr int kTypes = 3000;
 
-// Whether the bytes named by `count` elements are all different: only then does the result of writing not depend on an order.
+// Whether the bytes named by `count` elements are all different: only then does the result of writing not depend on an
+// order.
 bool names_no_byte_twice(const TypeMap& map, int count, std::int64_t extent) {
   TypeMap all;
   for (int i = 0; i < count; ++i)
@@ -46,7 +47,8 @@ std::vector<std::byte> packed_by_mpi(Buffer& buffer, int count, const RandomType
 
 void unpack_by_mpi(std::vector<std::byte> data, Buffer& buffer, int count, const RandomType& random) {
   int position = 0;
-  MPI_Unpack(data.data(), static_cast<int>(data.size()), &position, buffer.origin(), count, random.type.get(), MPI_COMM_SELF);
+  MPI_Unpack(data.data(), static_cast<int>(data.size()), &position, buffer.origin(), count, random.type.get(),
+             MPI_COMM_SELF);
 }
 
 class RandomTypes : public ::testing::Test {
@@ -95,83 +97,92 @@ TEST_F(RandomTypes, HaveRunsThatSpellTheirTypeMapWithNeighboursMerged) {
 }
 
 TEST_F(RandomTypes, AreGatheredInTheOrderOfTheirTypeMap) {
-  for_many(kSeed + 1, Variety::any, [](unsigned i, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
-    const int count = generator.number(1, 3);
-    Buffer buffer{layout, count, i};
-    std::vector<std::byte> expected, gathered(layout.size * static_cast<std::size_t>(count));
-    for (int element = 0; element < count; ++element)
-      for (const std::int64_t offset : random.map) expected.push_back(buffer.at(element * layout.extent + offset));
-    const Layout flat = bytes_layout(gathered.size());
-    transfer(Side{gathered.data(), 1, &flat}, Side{buffer.origin(), static_cast<std::uint64_t>(count), &layout});
-    ASSERT_EQ(gathered, expected);
-  });
+  for_many(
+      kSeed + 1, Variety::any,
+      [](unsigned i, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
+        const int count = generator.number(1, 3);
+        Buffer buffer{layout, count, i};
+        std::vector<std::byte> expected, gathered(layout.size * static_cast<std::size_t>(count));
+        for (int element = 0; element < count; ++element)
+          for (const std::int64_t offset : random.map) expected.push_back(buffer.at(element * layout.extent + offset));
+        const Layout flat = bytes_layout(gathered.size());
+        transfer(Side{gathered.data(), 1, &flat}, Side{buffer.origin(), static_cast<std::uint64_t>(count), &layout});
+        ASSERT_EQ(gathered, expected);
+      });
 }
 
 TEST_F(RandomTypes, AreScatteredInTheOrderOfTheirTypeMapAndTouchNothingElse) {
-  for_many(kSeed + 2, Variety::any, [](unsigned i, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
-    const int count = generator.number(1, 3);
-    Buffer expected{layout, count, i}, scattered{layout, count, i};
-    std::vector<std::byte> data(layout.size * static_cast<std::size_t>(count));
-    for (std::size_t k = 0; k < data.size(); ++k) data[k] = static_cast<std::byte>(k * 31 + k / 256 + 7);
-    std::size_t next = 0;
-    for (int element = 0; element < count; ++element)
-      for (const std::int64_t offset : random.map) expected.at(element * layout.extent + offset) = data[next++];
-    const Layout flat = bytes_layout(data.size());
-    transfer(Side{scattered.origin(), static_cast<std::uint64_t>(count), &layout}, Side{data.data(), 1, &flat});
-    ASSERT_EQ(scattered.bytes(), expected.bytes());
-  });
+  for_many(
+      kSeed + 2, Variety::any,
+      [](unsigned i, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
+        const int count = generator.number(1, 3);
+        Buffer expected{layout, count, i}, scattered{layout, count, i};
+        std::vector<std::byte> data(layout.size * static_cast<std::size_t>(count));
+        for (std::size_t k = 0; k < data.size(); ++k) data[k] = static_cast<std::byte>(k * 31 + k / 256 + 7);
+        std::size_t next = 0;
+        for (int element = 0; element < count; ++element)
+          for (const std::int64_t offset : random.map) expected.at(element * layout.extent + offset) = data[next++];
+        const Layout flat = bytes_layout(data.size());
+        transfer(Side{scattered.origin(), static_cast<std::uint64_t>(count), &layout}, Side{data.data(), 1, &flat});
+        ASSERT_EQ(scattered.bytes(), expected.bytes());
+      });
 }
 
 TEST_F(RandomTypes, AreGatheredAsMpiPackGathersThem) {
-  for_many(kSeed + 3, Variety::packable, [](unsigned i, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
-    const int count = generator.number(1, 3);
-    Buffer buffer{layout, count, i};
-    std::vector<std::byte> gathered(layout.size * static_cast<std::size_t>(count));
-    const Layout flat = bytes_layout(gathered.size());
-    transfer(Side{gathered.data(), 1, &flat}, Side{buffer.origin(), static_cast<std::uint64_t>(count), &layout});
-    ASSERT_EQ(gathered, packed_by_mpi(buffer, count, random, gathered.size()));
-  });
+  for_many(
+      kSeed + 3, Variety::packable,
+      [](unsigned i, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
+        const int count = generator.number(1, 3);
+        Buffer buffer{layout, count, i};
+        std::vector<std::byte> gathered(layout.size * static_cast<std::size_t>(count));
+        const Layout flat = bytes_layout(gathered.size());
+        transfer(Side{gathered.data(), 1, &flat}, Side{buffer.origin(), static_cast<std::uint64_t>(count), &layout});
+        ASSERT_EQ(gathered, packed_by_mpi(buffer, count, random, gathered.size()));
+      });
 }
 
 // Between two different types, as many elements of each as make the same number of bytes.
 TEST_F(RandomTypes, AreMovedIntoEachOtherAsMpiPackAndUnpackMoveThem) {
   int compared = 0;
-  for_many(kSeed + 4, Variety::packable, [&](unsigned i, TypeGenerator& generator, const RandomType& target, const Layout& to) {
-    const RandomType origin = generator.make(4);
-    SCOPED_TRACE(fmt::format("from {}", origin.description));
-    const Result<Layout> from = flatten(real_, origin.type.get());
-    ASSERT_TRUE(from.ok()) << from.error().message;
-    if (from->size == 0) return;
-    const std::size_t total = std::lcm(from->size, to.size);
-    const auto from_count = static_cast<int>(total / from->size), to_count = static_cast<int>(total / to.size);
-    if (total > 8192 || !names_no_byte_twice(target.map, to_count, to.extent)) return;
-    Buffer source{*from, from_count, i}, by_mpi{to, to_count, i + 1}, by_us{to, to_count, i + 1};
-    unpack_by_mpi(packed_by_mpi(source, from_count, origin, total), by_mpi, to_count, target);
-    transfer(Side{by_us.origin(), static_cast<std::uint64_t>(to_count), &to},
-             Side{source.origin(), static_cast<std::uint64_t>(from_count), &*from});
-    ASSERT_EQ(by_us.bytes(), by_mpi.bytes());
-    ++compared;
-  });
+  for_many(kSeed + 4, Variety::packable,
+           [&](unsigned i, TypeGenerator& generator, const RandomType& target, const Layout& to) {
+             const RandomType origin = generator.make(4);
+             SCOPED_TRACE(fmt::format("from {}", origin.description));
+             const Result<Layout> from = flatten(real_, origin.type.get());
+             ASSERT_TRUE(from.ok()) << from.error().message;
+             if (from->size == 0) return;
+             const std::size_t total = std::lcm(from->size, to.size);
+             const auto from_count = static_cast<int>(total / from->size), to_count = static_cast<int>(total / to.size);
+             if (total > 8192 || !names_no_byte_twice(target.map, to_count, to.extent)) return;
+             Buffer source{*from, from_count, i}, by_mpi{to, to_count, i + 1}, by_us{to, to_count, i + 1};
+             unpack_by_mpi(packed_by_mpi(source, from_count, origin, total), by_mpi, to_count, target);
+             transfer(Side{by_us.origin(), static_cast<std::uint64_t>(to_count), &to},
+                      Side{source.origin(), static_cast<std::uint64_t>(from_count), &*from});
+             ASSERT_EQ(by_us.bytes(), by_mpi.bytes());
+             ++compared;
+           });
   EXPECT_GT(compared, 500);
 }
 
 TEST_F(RandomTypes, FitARegionExactlyWhenEachOfTheirBytesDoes) {
   int inside = 0, outside = 0;
-  for_many(kSeed + 5, Variety::any, [&](unsigned, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
-    for (int k = 0; k < 8; ++k) {
-      const int count = generator.number(0, 3), displacement = generator.number(-50, 300), region = generator.number(0, 900);
-      bool expected = true;
-      for (int element = 0; element < count; ++element)
-        for (const std::int64_t offset : random.map) {
-          const std::int64_t at = displacement + element * layout.extent + offset;
-          expected = expected && at >= 0 && at < region;
-        }
-      const Status status = check_bounds(displacement, count, layout, static_cast<std::uint64_t>(region));
-      ASSERT_EQ(status.ok(), expected) << displacement << " " << count << " " << region;
-      ASSERT_TRUE(status.ok() || status.error().code == Code::range);
-      ++(expected ? inside : outside);
-    }
-  });
+  for_many(kSeed + 5, Variety::any,
+           [&](unsigned, TypeGenerator& generator, const RandomType& random, const Layout& layout) {
+             for (int k = 0; k < 8; ++k) {
+               const int count = generator.number(0, 3), displacement = generator.number(-50, 300),
+                         region = generator.number(0, 900);
+               bool expected = true;
+               for (int element = 0; element < count; ++element)
+                 for (const std::int64_t offset : random.map) {
+                   const std::int64_t at = displacement + element * layout.extent + offset;
+                   expected = expected && at >= 0 && at < region;
+                 }
+               const Status status = check_bounds(displacement, count, layout, static_cast<std::uint64_t>(region));
+               ASSERT_EQ(status.ok(), expected) << displacement << " " << count << " " << region;
+               ASSERT_TRUE(status.ok() || status.error().code == Code::range);
+               ++(expected ? inside : outside);
+             }
+           });
   EXPECT_GT(inside, 1000);
   EXPECT_GT(outside, 1000);
 }

@@ -32,7 +32,8 @@ void place(TypeMap& map, const RandomType& inner, std::int64_t n, std::int64_t a
 }
 
 // Those elements of a full array of `sizes` that `mine(dimension, index)` accepts, in the order of memory.
-TypeMap array_map(const RandomType& inner, const Ints& sizes, int order, const std::function<bool(std::size_t, int)>& mine) {
+TypeMap array_map(const RandomType& inner, const Ints& sizes, int order,
+                  const std::function<bool(std::size_t, int)>& mine) {
   TypeMap map;
   const std::size_t n = sizes.size();
   std::int64_t all = 1;
@@ -60,11 +61,16 @@ RandomType TypeGenerator::basic() {
     std::int64_t first, gap, second;  // bytes of data, of a gap, of data
   };
   static constexpr std::array kBasic{
-      Basic{MPI_CHAR, "char", 1, 0, 0},           Basic{MPI_SHORT, "short", 2, 0, 0},
-      Basic{MPI_INT, "int", 4, 0, 0},             Basic{MPI_DOUBLE, "double", 8, 0, 0},
-      Basic{MPI_C_DOUBLE_COMPLEX, "z", 16, 0, 0}, Basic{MPI_FLOAT_INT, "float_int", 4, 0, 4},
-      Basic{MPI_DOUBLE_INT, "double_int", 8, 0, 4}, Basic{MPI_LONG_INT, "long_int", 8, 0, 4},
-      Basic{MPI_SHORT_INT, "short_int", 2, 2, 4}, Basic{MPI_2INT, "2int", 4, 0, 4},
+      Basic{MPI_CHAR, "char", 1, 0, 0},
+      Basic{MPI_SHORT, "short", 2, 0, 0},
+      Basic{MPI_INT, "int", 4, 0, 0},
+      Basic{MPI_DOUBLE, "double", 8, 0, 0},
+      Basic{MPI_C_DOUBLE_COMPLEX, "z", 16, 0, 0},
+      Basic{MPI_FLOAT_INT, "float_int", 4, 0, 4},
+      Basic{MPI_DOUBLE_INT, "double_int", 8, 0, 4},
+      Basic{MPI_LONG_INT, "long_int", 8, 0, 4},
+      Basic{MPI_SHORT_INT, "short_int", 2, 2, 4},
+      Basic{MPI_2INT, "2int", 4, 0, 4},
   };
   const Basic& chosen = kBasic[static_cast<std::size_t>(number(0, static_cast<int>(kBasic.size()) - 1))];
   RandomType made{OwnedType{}, {}, chosen.name};
@@ -131,7 +137,8 @@ RandomType TypeGenerator::regular(const RandomType& inner, bool large) {
   TypeMap map;
   for (int i = 0; i < n; ++i) place(map, inner, length, i * distance);
   const char* const name = std::array{"contiguous", "vector", "hvector"}[static_cast<std::size_t>(kind)];
-  return {OwnedType{type}, std::move(map), fmt::format("{}({}, {}, {}, {})", name, n, length, stride, inner.description)};
+  return {OwnedType{type}, std::move(map),
+          fmt::format("{}({}, {}, {}, {})", name, n, length, stride, inner.description)};
 }
 
 RandomType TypeGenerator::indexed(const RandomType& inner, bool large) {

@@ -1,5 +1,5 @@
-// Random datatypes of every constructor, nested, each with its type map, found by MPI's definitions alone: one offset for
-// each byte. MPI_Pack is the other judge; not for every type, since that of MPICH 4.0.2 has defects.
+// Random datatypes of every constructor, nested, each with its type map, found by MPI's definitions alone: one offset
+// for each byte. MPI_Pack is the other judge; not for every type, since that of MPICH 4.0.2 has defects.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ struct RandomType {
   std::string description;  ///< for the message of a failed test
 };
 
-/// `packable` leaves out what MPI_Pack of MPICH 4.0.2 does not survive or puts in the wrong place: parts without data, and types
-/// resized to a zero or negative extent.
+/// `packable` leaves out what MPI_Pack of MPICH 4.0.2 does not survive or puts in the wrong place: parts without data,
+/// and types resized to a zero or negative extent.
 enum class Variety { packable, any };
 
-/// Makes committed types of up to `depth` constructors around a basic type: int and large-count forms, zero counts, negative
-/// strides and displacements, overlapping blocks.
+/// Makes committed types of up to `depth` constructors around a basic type: int and large-count forms, zero counts,
+/// negative strides and displacements, overlapping blocks.
 class TypeGenerator {
  public:
   TypeGenerator(unsigned seed, Variety variety) : random_{seed}, variety_{variety} {}
