@@ -1,4 +1,4 @@
-/* Finds the window that the producer left, whatever the number of ranks here, prints what stands in it, and removes it. */
+/* Finds the window that the producer left, with any number of ranks, prints what stands in it, and removes it. */
 #include <mpi.h>
 #include <stdio.h>
 

@@ -16,6 +16,8 @@ HEAT = os.path.join(BUILD, "examples", "heat")
 PAIR = os.path.join(BUILD, "examples", "producer_consumer")
 SMALL = ["--size", "45x31", "--steps", "40", "--every", "10"]
 FORTRAN = os.path.join(HEAT, "heat_producer_f08")
+PRODUCERS = [path for path in [os.path.join(HEAT, "heat_producer"), FORTRAN] if os.path.exists(path)]
+VIEWER = os.path.join(HEAT, "heat_viewer")
 
 
 def png_chunks(path):
@@ -49,8 +51,8 @@ class TheHeatExample(unittest.TestCase):
     def test_run_draws_the_pictures_and_leaves_an_empty_store(self):
         run = os.path.join(SOURCE, "examples", "heat", "run")
         with tempfile.TemporaryDirectory() as output:
-            result = subprocess.run(["bash", run, BUILD, output, *SMALL], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                    stdin=subprocess.DEVNULL, text=True, timeout=240)
+            result = subprocess.run(["bash", run, BUILD, output, *SMALL], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
             self.assertEqual(result.returncode, 0, result.stdout)
             pictures = ["heat.png"] + (["heat_f08.png"] if os.path.exists(FORTRAN) else [])
             self.assertEqual(sorted(os.listdir(output)), pictures)
@@ -60,35 +62,35 @@ class TheHeatExample(unittest.TestCase):
             self.assertEqual(result.stdout.count("the store is empty again"), len(pictures), result.stdout)
 
     def test_every_structure_and_manifestation_is_read_by_other_numbers_of_ranks(self):
-        producers = [os.path.join(HEAT, "heat_producer")] + ([FORTRAN] if os.path.exists(FORTRAN) else [])
         for number, structure in enumerate(["raw_and_flat", "managed_contiguous", "managed_distributed"]):
             for manifestation in ["libnam", "pershm"]:
-                for producer in producers:
-                    with self.subTest(structure=structure, manifestation=manifestation, producer=producer), Site(LIBRARY) as site:
+                for producer in PRODUCERS:
+                    with self.subTest(structure, memory=manifestation, producer=producer), Site(LIBRARY) as site:
                         site.expect(3, [producer, *SMALL, "--structure", structure, "--manifestation", manifestation])
                         self.assertNotEqual(files_of(site.store), [])
                         picture = os.path.join(site.folder, "heat.png")
-                        seen = site.expect(number + 1, [os.path.join(HEAT, "heat_viewer"), "--picture", picture, "--remove"])
-                        self.assertIn("all 6975 values of 5 frames equal the serial computation, bit for bit", seen.output)
+                        seen = site.expect(number + 1, [VIEWER, "--picture", picture, "--remove"])
+                        self.assertIn("all 6975 values of 5 frames equal the serial computation", seen.output)
                         self.assertEqual(files_of(site.store), [])
 
     def test_a_wrong_bit_is_found_and_the_window_is_kept(self):
         with Site(LIBRARY) as site:
-            site.expect(1, [os.path.join(HEAT, "heat_producer"), *SMALL, "--structure", "raw_and_flat"])
+            site.expect(1, [PRODUCERS[0], *SMALL, "--structure", "raw_and_flat"])
             (memory,) = [path for path in files_of(site.store) if os.path.basename(os.path.dirname(path)) == "memory"]
             with open(memory, "r+b") as file:
                 at = file.read().index(struct.pack("<d", 100.0))
                 file.seek(at)
                 file.write(b"\x01")
-            result = site.job(2, [os.path.join(HEAT, "heat_viewer"), "--picture", os.path.join(site.folder, "p.png"), "--remove"])
+            picture = os.path.join(site.folder, "heat.png")
+            result = site.job(2, [VIEWER, "--picture", picture, "--remove"])
+            self.assertFalse(os.path.exists(picture))
             self.assertNotEqual(result.returncode, 0, result.output)
             self.assertIn("1 of 6975 values are wrong", result.output)
             self.assertIn("0x1.9000000000001p+6 in the window, 0x1.9p+6 computed", result.output)
             self.assertNotEqual(files_of(site.store), [])
 
     def test_a_service_name_that_is_taken_leaves_only_the_first_window(self):
-        producers = [os.path.join(HEAT, "heat_producer")] + ([FORTRAN] if os.path.exists(FORTRAN) else [])
-        for producer in producers:
+        for producer in PRODUCERS:
             with self.subTest(producer=producer), Site(LIBRARY) as site:
                 site.expect(2, [producer, *SMALL])
                 before = files_of(site.store)
@@ -100,9 +102,8 @@ class TheHeatExample(unittest.TestCase):
     def test_wrong_options_are_usage_errors_of_status_2(self):
         cases = [["--size", "10"], ["--size", "7x100"], ["--steps", "-1"], ["--every", "0"], ["--structure", "flat"],
                  ["--manifestation", "segment"], ["--steps"], ["--unknown", "1"], ["left"]]
-        producers = [os.path.join(HEAT, "heat_producer")] + ([FORTRAN] if os.path.exists(FORTRAN) else [])
         with Site() as site:
-            for producer in producers:
+            for producer in PRODUCERS:
                 for case in cases:
                     with self.subTest(producer=producer, case=case):
                         result = site.job(2, [producer, *case])
@@ -110,10 +111,8 @@ class TheHeatExample(unittest.TestCase):
                         self.assertEqual(result.output.count("usage: "), 1, result.output)
 
     def test_without_the_library_every_program_says_what_is_missing(self):
-        programs = [os.path.join(HEAT, "heat_producer"), os.path.join(HEAT, "heat_viewer"), os.path.join(PAIR, "producer")]
-        programs += [FORTRAN] if os.path.exists(FORTRAN) else []
         with Site() as site:
-            for program in programs:
+            for program in [*PRODUCERS, VIEWER, os.path.join(PAIR, "producer")]:
                 with self.subTest(program=program):
                     result = site.job(2, [program])
                     self.assertNotEqual(result.returncode, 0, result.output)
@@ -121,7 +120,7 @@ class TheHeatExample(unittest.TestCase):
 
     def test_a_service_that_nobody_published_is_named(self):
         with Site(LIBRARY) as site:
-            result = site.job(2, [os.path.join(HEAT, "heat_viewer"), "--service", "nobody"])
+            result = site.job(2, [VIEWER, "--service", "nobody"])
             self.assertEqual(result.returncode, 1, result.output)
             self.assertEqual(result.output.count("no window is published as 'nobody'"), 1, result.output)
 
