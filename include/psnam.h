@@ -1,11 +1,12 @@
-/* psnam.h: names for the info keys and values of PSNAM windows, and the MPIX_ aliases of the MPI calls that make and find them.
+/* psnam.h: names for the info keys and values of PSNAM windows, and the MPIX_ aliases of the MPI calls that make and
+ * find them.
  *
- * Nothing here is needed to use PSNAM windows: they are made and used by plain MPI calls, with libpsnam.so preloaded (or
- * linked before MPI) and the info keys below as strings. The header gives the strings names that the compiler checks, and the
- * aliases names that say what the call does to a window.
+ * Nothing here is needed to use PSNAM windows: they are made and used by plain MPI calls, with libpsnam.so preloaded
+ * (or linked before MPI) and the info keys below as strings. The header gives the strings names that the compiler
+ * checks, and the aliases names that say what the call does to a window.
  *
- * The aliases are inline functions over MPI calls and refer to no symbol of the library, so a program that uses them compiles,
- * links and starts without it. Run without the library, each of them writes one line to stderr, raises
+ * The aliases are inline functions over MPI calls and refer to no symbol of the library, so a program that uses them
+ * compiles, links and starts without it. Run without the library, each of them writes one line to stderr, raises
  * MPI_ERR_UNSUPPORTED_OPERATION through the error handler of the communicator or window it was given (through that of
  * MPI_COMM_SELF when that handle is null) and returns it. All of them need MPI to be initialised.
  *
@@ -18,52 +19,55 @@
 #include <mpi.h>
 #include <stdio.h>
 
-/* ---- Version ------------------------------------------------------------------------------------------------------------ */
+/* ---- Version ---- */
 
 /* Of this header. The version of the library that is loaded stands in MPI_INFO_ENV under PSNAM_INFO_VERSION. */
-#define PSNAM_VERSION_MAJOR 0
-#define PSNAM_VERSION_MINOR 1
-#define PSNAM_VERSION_PATCH 0
+#define PSNAM_VERSION_MAJOR  0
+#define PSNAM_VERSION_MINOR  1
+#define PSNAM_VERSION_PATCH  0
 #define PSNAM_VERSION_STRING "0.1.0"
 /* Grows with each version: #if PSNAM_VERSION >= 100 * 100 * major + 100 * minor + patch. */
-#define PSNAM_VERSION (PSNAM_VERSION_MAJOR * 10000 + PSNAM_VERSION_MINOR * 100 + PSNAM_VERSION_PATCH)
+#define PSNAM_VERSION        (PSNAM_VERSION_MAJOR * 10000 + PSNAM_VERSION_MINOR * 100 + PSNAM_VERSION_PATCH)
 
 /* Key in MPI_INFO_ENV: present if and only if the library is loaded; its value is the library's version. */
 #define PSNAM_INFO_VERSION "psnam_version"
 
-/* ---- Info keys of MPI_Win_allocate -------------------------------------------------------------------------------------- */
+/* ---- Info keys of MPI_Win_allocate ---- */
 
 /* Where a rank's region lives. Its presence makes the window a PSNAM window; the value may differ from rank to rank. */
-#define PSNAM_INFO_MANIFESTATION "psnam_manifestation"
-#define PSNAM_MANIFESTATION_LIBNAM "psnam_manifestation_libnam"   /* memory of the NAM */
-#define PSNAM_MANIFESTATION_PERSHM "psnam_manifestation_pershm"   /* persistent shared memory of the node */
+#define PSNAM_INFO_MANIFESTATION    "psnam_manifestation"
+#define PSNAM_MANIFESTATION_LIBNAM  "psnam_manifestation_libnam"  /* memory of the NAM */
+#define PSNAM_MANIFESTATION_PERSHM  "psnam_manifestation_pershm"  /* persistent shared memory of the node */
 #define PSNAM_MANIFESTATION_SEGMENT "psnam_manifestation_segment" /* part of an existing allocation */
 
-/* How long the window lives; the same on all ranks. May be changed later by MPI_Win_set_info: a persistent window that is set
- * volatile and then freed is removed. */
-#define PSNAM_INFO_CONSISTENCY "psnam_consistency"
-#define PSNAM_CONSISTENCY_VOLATILE "psnam_consistency_volatile" /* default: until MPI_Win_free or the end of the job */
+/* How long the window lives; the same on all ranks: until MPI_Win_free or the end of the job (volatile, the default),
+ * or until it is removed. May be changed later by MPI_Win_set_info: a persistent window that is set volatile and then
+ * freed is removed. */
+#define PSNAM_INFO_CONSISTENCY       "psnam_consistency"
+#define PSNAM_CONSISTENCY_VOLATILE   "psnam_consistency_volatile"
 #define PSNAM_CONSISTENCY_PERSISTENT "psnam_consistency_persistent"
 
-/* Which rank's byte is where; the same on all ranks. */
-#define PSNAM_INFO_STRUCTURE "psnam_structure"
-#define PSNAM_STRUCTURE_RAW_AND_FLAT "psnam_structure_raw_and_flat" /* one region, of rank 0, and nothing beside it */
-#define PSNAM_STRUCTURE_MANAGED_CONTIGUOUS "psnam_structure_managed_contiguous"   /* one allocation, cut in rank order */
-#define PSNAM_STRUCTURE_MANAGED_DISTRIBUTED "psnam_structure_managed_distributed" /* default: one allocation for each rank */
+/* Which rank's byte is where; the same on all ranks: one region, of rank 0, and nothing beside it (raw_and_flat); one
+ * allocation, cut in rank order (managed_contiguous); one allocation for each rank (managed_distributed: default). */
+#define PSNAM_INFO_STRUCTURE                "psnam_structure"
+#define PSNAM_STRUCTURE_RAW_AND_FLAT        "psnam_structure_raw_and_flat"
+#define PSNAM_STRUCTURE_MANAGED_CONTIGUOUS  "psnam_structure_managed_contiguous"
+#define PSNAM_STRUCTURE_MANAGED_DISTRIBUTED "psnam_structure_managed_distributed"
 
-/* Id (decimal) of an existing allocation to use instead of a new one, e.g. from the environment's SLURM_NAM_ALLOC_ID. */
+/* Id (decimal) of an existing allocation to use instead of a new one, e.g. from the environment: SLURM_NAM_ALLOC_ID. */
 #define PSNAM_INFO_LIBNAM_ALLOCATION_ID "psnam_libnam_allocation_id"
 
 /* For PSNAM_MANIFESTATION_SEGMENT: the allocation or segment to cut from, an id read from another window's
  * PSNAM_INFO_ALLOCATION_ID, and where to cut (bytes, decimal; absent: the next free place). */
 #define PSNAM_INFO_SEGMENT_ALLOCATION_ID "psnam_segment_allocation_id"
-#define PSNAM_INFO_SEGMENT_OFFSET "psnam_segment_offset"
+#define PSNAM_INFO_SEGMENT_OFFSET        "psnam_segment_offset"
 
-/* Name of a persistent window: 1 to 255 printable bytes, no blanks. Absent: the library makes one; MPI_Win_get_info tells. */
+/* Name of a persistent window: 1 to 255 printable bytes, no blanks. Absent: the library makes one; MPI_Win_get_info
+ * tells. */
 #define PSNAM_INFO_WINDOW_NAME "psnam_window_name"
 
 /* Who may connect: octal, by user and group as for a file. */
-#define PSNAM_INFO_WINDOW_MODE "psnam_window_mode"
+#define PSNAM_INFO_WINDOW_MODE    "psnam_window_mode"
 #define PSNAM_WINDOW_MODE_DEFAULT "0600"
 
 /* When the memory is taken from the store. */
@@ -72,28 +76,28 @@
 #define PSNAM_RESERVE_LAZY "lazy" /* when it is first written: for huge windows that stay mostly empty */
 
 /* What MPI_Win_allocate gives as the base pointer. */
-#define PSNAM_INFO_BASEPTR "psnam_baseptr"
-#define PSNAM_BASEPTR_NULL "null"             /* default: NULL */
+#define PSNAM_INFO_BASEPTR       "psnam_baseptr"
+#define PSNAM_BASEPTR_NULL       "null"       /* default: NULL */
 #define PSNAM_BASEPTR_LOAD_STORE "load_store" /* the rank's own region, mapped; creation fails where that cannot be */
 
 /* Only read, by MPI_Win_get_info: the id of a raw_and_flat window's allocation (decimal). */
 #define PSNAM_INFO_ALLOCATION_ID "psnam_allocation_id"
 
-/* ---- Info keys of MPI_Comm_connect and MPI_Win_create_dynamic ------------------------------------------------------------ */
+/* ---- Info keys of MPI_Comm_connect and MPI_Win_create_dynamic ---- */
 
 /* MPI_Comm_connect: the port name is the name of a window. */
 #define PSNAM_INFO_WINDOW_CONNECT "psnam_window_connect"
 #define PSNAM_WINDOW_CONNECT_TRUE "true"
 
 /* What the connecting job may do; with read_only a put is an MPI error at the origin. */
-#define PSNAM_INFO_ACCESS "psnam_access"
+#define PSNAM_INFO_ACCESS      "psnam_access"
 #define PSNAM_ACCESS_READ_ONLY "read_only"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* ---- Helpers of the aliases: not for use by programs --------------------------------------------------------------------- */
+/* ---- Helpers of the aliases: not for use by programs ---- */
 
 /* Whether the library is loaded in this process. */
 static inline int psnam_private_loaded(void) {
@@ -136,7 +140,8 @@ static inline int psnam_private_raise_missing_on_window(MPI_Win win, const char*
   return MPI_ERR_UNSUPPORTED_OPERATION;
 }
 
-/* The generated or chosen name of a persistent window; false where it has none. `name` has room for MPI_MAX_PORT_NAME + 1. */
+/* The generated or chosen name of a persistent window; false where it has none. `name` has room for MPI_MAX_PORT_NAME
+ * + 1. */
 static inline int psnam_private_window_name(MPI_Win win, char* name) {
   MPI_Info info = MPI_INFO_NULL;
   int found = 0;
@@ -198,7 +203,8 @@ static inline int psnam_private_connect(const char* name, MPI_Info info, int roo
 /* Takes back a window that MPIX_Win_allocate_intercomm made: also a persistent one leaves neither memory nor name. */
 static inline void psnam_private_unmake(MPI_Win* win) {
   MPI_Info info = MPI_INFO_NULL;
-  MPI_Win_set_errhandler(*win, MPI_ERRORS_RETURN); /* the caller hears of the first error, not of one met while cleaning up */
+  MPI_Win_set_errhandler(*win,
+                         MPI_ERRORS_RETURN); /* the caller hears of the first error, not of one met while cleaning up */
   if (MPI_Info_create(&info) == MPI_SUCCESS) {
     MPI_Info_set(info, PSNAM_INFO_CONSISTENCY, PSNAM_CONSISTENCY_VOLATILE);
     MPI_Win_set_info(*win, info);
@@ -249,8 +255,8 @@ static inline int psnam_private_handle_of(MPI_Win win, MPI_Comm comm, MPI_Comm* 
   return connected != MPI_SUCCESS ? connected : (code != MPI_SUCCESS ? code : MPI_ERR_OTHER);
 }
 
-/* The second half of MPIX_Win_allocate_intercomm. Errors are kept from the user's handler until the window is taken back, so
- * that a handler that ends the job leaves no window behind. */
+/* The second half of MPIX_Win_allocate_intercomm. Errors are kept from the user's handler until the window is taken
+ * back, so that a handler that ends the job leaves no window behind. */
 static inline int psnam_private_add_handle(MPI_Comm comm, MPI_Comm* intercomm, MPI_Win* win, const char* alias) {
   MPI_Errhandler handler = MPI_ERRHANDLER_NULL;
   const char* reason = "";
@@ -275,7 +281,7 @@ static inline int psnam_private_add_handle(MPI_Comm comm, MPI_Comm* intercomm, M
   return code == MPI_SUCCESS ? code : psnam_private_raise(comm, code, alias, reason);
 }
 
-/* ---- The aliases ----------------------------------------------------------------------------------------------------------- */
+/* ---- The aliases ---- */
 
 /* MPI_Win_allocate, and the handle by which the window would be found again.
  *
@@ -287,11 +293,11 @@ static inline int psnam_private_add_handle(MPI_Comm comm, MPI_Comm* intercomm, M
  *              (persistent windows only); the caller ends it with MPI_Comm_free or MPI_Comm_disconnect
  *   win        the window; its base pointer, where PSNAM_BASEPTR_LOAD_STORE is set, is the attribute MPI_WIN_BASE
  *
- * Errors, the same on all ranks, raised on comm: those of MPI_Win_allocate; MPI_ERR_ARG if intercomm is NULL on some ranks
- * only; MPI_ERR_INFO_VALUE if intercomm is wanted of a window that is not persistent; those of MPI_Comm_connect. After an
- * error there is no window: *win is MPI_WIN_NULL, and no memory or name is left in the store. */
-static inline int MPIX_Win_allocate_intercomm(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, MPI_Comm* intercomm,
-                                              MPI_Win* win) {
+ * Errors, the same on all ranks, raised on comm: those of MPI_Win_allocate; MPI_ERR_ARG if intercomm is NULL on some
+ * ranks only; MPI_ERR_INFO_VALUE if intercomm is wanted of a window that is not persistent; those of MPI_Comm_connect.
+ * After an error there is no window: *win is MPI_WIN_NULL, and no memory or name is left in the store. */
+static inline int MPIX_Win_allocate_intercomm(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+                                              MPI_Comm* intercomm, MPI_Win* win) {
   void* base = NULL;
   int code;
   *win = MPI_WIN_NULL;
@@ -313,8 +319,9 @@ static inline int MPIX_Win_allocate_intercomm(MPI_Aint size, int disp_unit, MPI_
  *   info       may be MPI_INFO_NULL: PSNAM_INFO_WINDOW_CONNECT is added if it is absent
  *   intercomm  a handle for the window only; MPI_Comm_remote_size gives the number of ranks that made the window
  *
- * Errors, raised on comm: MPI_ERR_PORT if there is no such window, MPI_ERR_ACCESS if this user may not connect to it. */
-static inline int MPIX_Win_connect_intercomm(const char* name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm* intercomm) {
+ * Errors, raised on comm: MPI_ERR_PORT if there is no such window, MPI_ERR_ACCESS if this user may not connect. */
+static inline int MPIX_Win_connect_intercomm(const char* name, MPI_Info info, int root, MPI_Comm comm,
+                                             MPI_Comm* intercomm) {
   if (!psnam_private_loaded()) {
     return psnam_private_raise_missing(comm, "MPIX_Win_connect_intercomm");
   }

@@ -1,4 +1,5 @@
-/* What the C programs of this example share beside the format: usage errors and the question whether the library is there. */
+/* What the C programs of this example share beside the format: usage errors and the question whether the library is
+ * there. */
 #ifndef HEAT_COMMON_H
 #define HEAT_COMMON_H
 

@@ -11,13 +11,13 @@
 
 enum {
   MARGIN = 32,
-  GUTTER = 28,          /* between panels */
+  GUTTER = 28, /* between panels */
   PANEL_BOX_WIDTH = 440,
   PANEL_BOX_HEIGHT = 340,
-  HEADING_HEIGHT = 84,  /* title and subtitle */
-  LABEL_HEIGHT = 28,    /* above each panel */
+  HEADING_HEIGHT = 84, /* title and subtitle */
+  LABEL_HEIGHT = 28,   /* above each panel */
   FOOTER_HEIGHT = 34,
-  SCALE_WIDTH = 78,     /* the colour scale and its labels */
+  SCALE_WIDTH = 78, /* the colour scale and its labels */
   SCALE_BAR_WIDTH = 26,
   TICKS = 6,
   ISOTHERMS = 10 /* lines in the middle of each tenth of the range */
@@ -38,7 +38,9 @@ static const struct colour kWhite = {1.0, 1.0, 1.0};
 
 /* ---- Colour ---- */
 
-static double stored(double linear) { return linear <= 0.0031308 ? 12.92 * linear : 1.055 * pow(linear, 1.0 / 2.4) - 0.055; }
+static double stored(double linear) {
+  return linear <= 0.0031308 ? 12.92 * linear : 1.055 * pow(linear, 1.0 / 2.4) - 0.055;
+}
 
 /* OKLab (lightness, two colour axes) to sRGB; 0 where the colour cannot be shown. */
 static int from_oklab(double lightness, double a, double b, struct colour* colour) {
@@ -55,8 +57,9 @@ static int from_oklab(double lightness, double a, double b, struct colour* colou
   return 1;
 }
 
-/* Cold to hot, t from 0 to 1. Lightness rises evenly, so that equal steps of temperature look equal, also in print without
- * colour; the hue turns from violet through red and orange to yellow, as strong as the screen can show it, but for the ends. */
+/* Cold to hot, t from 0 to 1. Lightness rises evenly, so that equal steps of temperature look equal, also in print
+ * without colour; the hue turns from violet through red and orange to yellow, as strong as the screen can show it, but
+ * for the ends. */
 static struct colour heat_colour(double t) {
   const double turn = 6.283185307179586;
   const double hue = (285.0 + 180.0 * t) / 360.0 * turn;
@@ -185,7 +188,7 @@ static void draw_scale(struct canvas* c, const struct heat_picture* p, const str
     snprintf(text, sizeof text, "%g", p->lowest + share * (p->highest - p->lowest));
     draw_text(c, f.x + SCALE_BAR_WIDTH + 12, y - 6, 2.0, kInk, text);
   }
-  draw_text(c, f.x, f.y - LABEL_HEIGHT + 4, 2.0, kInk, "\xB0" "C");
+  draw_text(c, f.x, f.y - LABEL_HEIGHT + 4, 2.0, kInk, "\260C"); /* the degree sign */
 }
 
 /* ---- The picture ---- */
@@ -207,7 +210,8 @@ static struct arrangement arrange(const struct heat_picture* p) {
 
 static int width_of(const struct heat_picture* p, const struct arrangement* a) {
   const int panels = a->columns * a->panel_width + (a->columns - 1) * GUTTER + GUTTER + SCALE_WIDTH;
-  const int texts = wider(3 * heat_text_width(p->title), 2 * wider(heat_text_width(p->subtitle), heat_text_width(p->footer)));
+  const int texts =
+      wider(3 * heat_text_width(p->title), 2 * wider(heat_text_width(p->subtitle), heat_text_width(p->footer)));
   return 2 * MARGIN + wider(panels, texts);
 }
 
@@ -220,8 +224,8 @@ static void draw(struct canvas* c, const struct heat_picture* p, const struct ar
   draw_text(c, MARGIN, MARGIN, 3.0, kInk, p->title);
   draw_text(c, MARGIN, MARGIN + 38, 2.0, kPaleInk, p->subtitle);
   for (int i = 0; i < p->panels; ++i) {
-    const struct frame f = {MARGIN + (i % a->columns) * (a->panel_width + GUTTER), top + (i / a->columns) * row_height + LABEL_HEIGHT,
-                            a->panel_width, a->panel_height};
+    const struct frame f = {MARGIN + (i % a->columns) * (a->panel_width + GUTTER),
+                            top + (i / a->columns) * row_height + LABEL_HEIGHT, a->panel_width, a->panel_height};
     draw_text(c, f.x, f.y - LABEL_HEIGHT + 4, 2.0, kInk, p->panel[i].label);
     draw_box(c, f.x - 1, f.y - 1, f.width + 2, f.height + 2, kPaleInk);
     draw_panel(c, p, table, &p->panel[i], f);

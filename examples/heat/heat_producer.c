@@ -1,8 +1,8 @@
-/* The producer: heat diffusion on a plate, computed by any number of ranks, written time-step by time-step into a persistent
- * window that is still there when this job has ended.
+/* The producer: heat diffusion on a plate, computed by any number of ranks, written time-step by time-step into a
+ * persistent window that is still there when this job has ended.
  *
- * A plain MPI program. Halo exchange is MPI_Isend and MPI_Irecv; what makes it a user of PSNAM is the info keys of allocate_window().
- * README.md tells the story, heat_format.h what stands in the window. */
+ * A plain MPI program. Halo exchange is MPI_Isend and MPI_Irecv; what makes it a user of PSNAM is the info keys of
+ * allocate_window(). README.md tells the story, heat_format.h what stands in the window. */
 #include <getopt.h>
 #include <mpi.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "heat_common.h"
 #include "heat_format.h"
 
-#define PROGRAM "heat_producer"
+#define PROGRAM          "heat_producer"
 #define DIFFUSION_NUMBER 0.24
 
 struct options {
@@ -42,7 +42,8 @@ struct plate {
 /* ---- Options ---- */
 
 static const char kUsage[] =
-    "usage: " PROGRAM " [--size NXxNY] [--steps N] [--every K] [--service NAME] [--structure S] [--manifestation M]\n"
+    "usage: " PROGRAM
+    " [--size NXxNY] [--steps N] [--every K] [--service NAME] [--structure S] [--manifestation M]\n"
     "  --size NXxNY       cells of the plate (160x100), 8 to 32768 on each side\n"
     "  --steps N          time-steps to compute (2000)\n"
     "  --every K          write each K-th time-step, and the start, into the window (200)\n"
@@ -79,7 +80,8 @@ static const char* parse_one(int option, const char* text, struct options* o) {
                  : "--structure wants raw_and_flat, managed_contiguous or managed_distributed";
     case 'm':
       o->manifestation = text;
-      return strcmp(text, "libnam") == 0 || strcmp(text, "pershm") == 0 ? NULL : "--manifestation wants libnam or pershm";
+      return strcmp(text, "libnam") == 0 || strcmp(text, "pershm") == 0 ? NULL
+                                                                        : "--manifestation wants libnam or pershm";
     default:
       o->help = 1;
       return NULL;
@@ -88,18 +90,23 @@ static const char* parse_one(int option, const char* text, struct options* o) {
 
 /* 1 where the program can go on; otherwise rank 0 has said why not. All ranks decide alike. */
 static int parse_options(int argc, char** argv, int rank, struct options* o) {
-  static const struct option kOptions[] = {
-      {"size", required_argument, NULL, 's'},      {"steps", required_argument, NULL, 'n'},
-      {"every", required_argument, NULL, 'e'},     {"service", required_argument, NULL, 'v'},
-      {"structure", required_argument, NULL, 't'}, {"manifestation", required_argument, NULL, 'm'},
-      {"help", no_argument, NULL, 'h'},            {NULL, 0, NULL, 0}};
+  static const struct option kOptions[] = {{"size", required_argument, NULL, 's'},
+                                           {"steps", required_argument, NULL, 'n'},
+                                           {"every", required_argument, NULL, 'e'},
+                                           {"service", required_argument, NULL, 'v'},
+                                           {"structure", required_argument, NULL, 't'},
+                                           {"manifestation", required_argument, NULL, 'm'},
+                                           {"help", no_argument, NULL, 'h'},
+                                           {NULL, 0, NULL, 0}};
   const char* error = NULL;
   const char* word = NULL;
   int option = 0;
   opterr = 0;
   while (error == NULL && (option = getopt_long(argc, argv, ":", kOptions, NULL)) != -1) {
     word = optarg != NULL ? optarg : argv[optind - 1];
-    error = option == '?' ? "unknown option" : option == ':' ? "a value is missing behind" : parse_one(option, optarg, o);
+    error = option == '?'   ? "unknown option"
+            : option == ':' ? "a value is missing behind"
+                            : parse_one(option, optarg, o);
   }
   if (error == NULL && optind < argc) {
     error = "unexpected argument";
@@ -153,7 +160,8 @@ static double scene(long x, long y, const struct options* o, unsigned char* fixe
     return 100.0;
   }
   *fixed = 0;
-  if (x >= left && x < 95 * nx / 100 && y >= low && y < 48 * ny / 100 && ((x - left) / side + (y - low) / side) % 2 == 0) {
+  if (x >= left && x < 95 * nx / 100 && y >= low && y < 48 * ny / 100 &&
+      ((x - left) / side + (y - low) / side) % 2 == 0) {
     return 90.0;
   }
   return 20.0;
@@ -170,8 +178,8 @@ static int arrange_ranks(struct plate* p, const struct options* o) {
   p->up = o->nx >= o->ny ? dims[1] : dims[0];
   if (p->across > o->nx || p->up > o->ny) {
     if (p->rank == 0) {
-      fprintf(stderr, PROGRAM ": %d x %d ranks need a grid of at least as many cells, not %ld x %ld\n", p->across, p->up, o->nx,
-              o->ny);
+      fprintf(stderr, PROGRAM ": %d x %d ranks need a grid of at least as many cells, not %ld x %ld\n", p->across,
+              p->up, o->nx, o->ny);
     }
     return 0;
   }
@@ -276,7 +284,8 @@ static struct heat_header describe(const struct plate* p, const struct options* 
 }
 
 /* All blocks, with their places in the window. The caller frees them. */
-static struct heat_block* place_blocks(const struct plate* p, const struct options* o, const struct heat_header* header) {
+static struct heat_block* place_blocks(const struct plate* p, const struct options* o,
+                                       const struct heat_header* header) {
   struct heat_block* blocks = calloc((size_t)p->ranks, sizeof *blocks);
   if (blocks == NULL) {
     fprintf(stderr, PROGRAM ": no memory for %d blocks\n", p->ranks);
@@ -334,7 +343,8 @@ static void window_name(MPI_Win win, char name[MPI_MAX_PORT_NAME]) {
   }
 }
 
-static void write_descriptions(MPI_Win win, const struct heat_header* header, const struct heat_block* blocks, int rank) {
+static void write_descriptions(MPI_Win win, const struct heat_header* header, const struct heat_block* blocks,
+                               int rank) {
   MPI_Win_fence(MPI_MODE_NOPRECEDE, win);
   if (rank == 0) {
     MPI_Put(header, (int)sizeof *header, MPI_BYTE, 0, 0, (int)sizeof *header, MPI_BYTE, win);
@@ -371,8 +381,8 @@ static void compute_and_write(MPI_Win win, struct plate* p, const struct options
   MPI_Win_fence(MPI_MODE_NOSUCCEED, win);
 }
 
-/* Publishes the window, so that a later job finds it by the service name. 0 where that fails: then the window is removed, for
- * nobody would find it. */
+/* Publishes the window, so that a later job finds it by the service name. 0 where that fails: then the window is
+ * removed, for nobody would find it. */
 static int publish(MPI_Win win, const char* name, const char* service, int rank) {
   int code = MPI_SUCCESS;
   if (rank == 0) {

@@ -1,8 +1,9 @@
-! The producer in Fortran, with the mpi_f08 module: the same computation, the same words in the window, read by the same viewer.
+! The producer in Fortran, with the mpi_f08 module: the same computation, the same words in the window, read by the same
+! viewer.
 !
-! Array order: x is the first index, so a Fortran field(x, y, frame) is the C field[frame][y][x], the same bytes. The ranks
-! share the plate in strips of rows (the C producer: in blocks); the viewer needs not know. What stands in the window is
-! described in heat_format.h; the words of header and blocks are written here by their places.
+! Array order: x is the first index, so a Fortran field(x, y, frame) is the C field[frame][y][x], the same bytes. The
+! ranks share the plate in strips of rows (the C producer: in blocks); the viewer needs not know. What stands in the
+! window is described in heat_format.h; the words of header and blocks are written here by their places.
 module heat_plate
   use, intrinsic :: iso_fortran_env, only: int8, int64, real64, error_unit, output_unit
   use, intrinsic :: iso_c_binding, only: c_ptr
@@ -349,13 +350,13 @@ contains
     at = mine(2) + int(frame, MPI_ADDRESS_KIND) * size(rows) * word_bytes
     written = frame + 1
     call MPI_Put(rows, size(rows), MPI_DOUBLE_PRECISION, int(mine(1)), at, size(rows), MPI_DOUBLE_PRECISION, win)
-    if (rank == 0) call MPI_Put(written, 1, MPI_INTEGER8, 0, int((frames_written_word - 1) * word_bytes, MPI_ADDRESS_KIND), &
-                                1, MPI_INTEGER8, win)
+    at = (frames_written_word - 1) * word_bytes
+    if (rank == 0) call MPI_Put(written, 1, MPI_INTEGER8, 0, at, 1, MPI_INTEGER8, win)
     call MPI_Win_fence(0, win)
   end subroutine write_frame
 
-  ! Publishes the window, so that a later job finds it by the service name. Where that fails, the window is removed, for nobody
-  ! would find it.
+  ! Publishes the window, so that a later job finds it by the service name. Where that fails, the window is removed, for
+  ! nobody would find it.
   function publish(win, name, service, rank) result(good)
     type(MPI_Win), intent(in) :: win
     character(*), intent(in) :: name, service

@@ -1,5 +1,5 @@
-/* Written from the description in heat_format.h, apart from the producers: the fixed cells are a list that is laid over the
- * field again after each step, and the scene is painted shape by shape. */
+/* Written from the description in heat_format.h, apart from the producers: the fixed cells are a list that is laid over
+ * the field again after each step, and the scene is painted shape by shape. */
 #include "heat_serial.h"
 
 #include <stdlib.h>
@@ -92,7 +92,8 @@ static void step_once(const struct painting* p, double number, double* next) {
   }
 }
 
-int heat_serial_run(int64_t nx, int64_t ny, int64_t steps, int64_t every, double number, heat_serial_visit visit, void* context) {
+int heat_serial_run(int64_t nx, int64_t ny, int64_t steps, int64_t every, double number, heat_serial_visit visit,
+                    void* context) {
   const int64_t shorter = nx < ny ? nx : ny;
   const int64_t widest = 2 * (13 * shorter / 100) + 1; /* side of the square around the larger disc */
   const size_t held_most = (size_t)(2 * widest * widest + 2 * (nx + ny));

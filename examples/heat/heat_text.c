@@ -1,4 +1,4 @@
-/* Each glyph is drawn below as nine rows of up to five dots: seven from the top of a capital to the line, two below it. */
+/* Each glyph is drawn below as nine rows of up to five dots: seven from the top of a capital to the line, two below. */
 #include "heat_text.h"
 
 #include <math.h>
@@ -12,6 +12,7 @@ struct glyph {
   const char* rows; /* GLYPH_HEIGHT rows, each followed by '|'; rows that are missing at the end are empty */
 };
 
+/* clang-format off */
 static const struct glyph kGlyphs[] = {
     {'0', ".###.|#...#|#...#|#...#|#...#|#...#|.###.|"}, {'1', "..#..|.##..|..#..|..#..|..#..|..#..|.###.|"},
     {'2', ".###.|#...#|....#|...#.|..#..|.#...|#####|"}, {'3', ".###.|#...#|....#|..##.|....#|#...#|.###.|"},
@@ -52,6 +53,7 @@ static const struct glyph kGlyphs[] = {
     {'_', "|||||||#####|"},                               {'%', "##..#|##..#|...#.|..#..|.#...|#..##|#..##|"},
     {'\'', "#|#|"},                                       {'\xB0', ".##.|#..#|#..#|.##.|"},
 };
+/* clang-format on */
 
 static const struct glyph kUnknown = {'?', "#####|#...#|#...#|#...#|#...#|#...#|#####|"};
 

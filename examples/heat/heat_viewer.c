@@ -1,5 +1,6 @@
-/* The viewer: a later job of any number of ranks. It finds the producer's window by its service name, reads it, holds every
- * value against a serial computation of its own, bit for bit, and draws the field. With --remove the window is gone afterwards.
+/* The viewer: a later job of any number of ranks. It finds the producer's window by its service name, reads it, holds
+ * every value against a serial computation of its own, bit for bit, and draws the field. With --remove the window is
+ * gone afterwards.
  *
  * A plain MPI program: open_window() and remove_window() are what PSNAM asks of it. */
 #include <getopt.h>
@@ -42,16 +43,18 @@ struct view {
 
 /* ---- Options ---- */
 
-static const char kUsage[] =
-    "usage: " PROGRAM " [--service NAME] [--picture FILE] [--remove]\n"
-    "  --service NAME  under which the producer published the window (heat)\n"
-    "  --picture FILE  PNG file to write (heat.png)\n"
-    "  --remove        unpublish and remove the window when everything in it is right\n";
+static const char kUsage[] = "usage: " PROGRAM
+                             " [--service NAME] [--picture FILE] [--remove]\n"
+                             "  --service NAME  under which the producer published the window (heat)\n"
+                             "  --picture FILE  PNG file to write (heat.png)\n"
+                             "  --remove        unpublish and remove the window when everything in it is right\n";
 
 /* 1 where the program can go on; otherwise rank 0 has said why not. All ranks decide alike. */
 static int parse_options(int argc, char** argv, int rank, struct options* o) {
-  static const struct option kOptions[] = {{"service", required_argument, NULL, 's'}, {"picture", required_argument, NULL, 'p'},
-                                           {"remove", no_argument, NULL, 'r'},        {"help", no_argument, NULL, 'h'},
+  static const struct option kOptions[] = {{"service", required_argument, NULL, 's'},
+                                           {"picture", required_argument, NULL, 'p'},
+                                           {"remove", no_argument, NULL, 'r'},
+                                           {"help", no_argument, NULL, 'h'},
                                            {NULL, 0, NULL, 0}};
   const char* error = NULL;
   int option = 0;
@@ -155,9 +158,10 @@ static int block_is_sound(const struct view* v, const struct heat_block* b) {
 
 static int header_is_sound(const struct view* v) {
   const struct heat_header* h = &v->header;
-  return h->magic == HEAT_MAGIC && h->nx >= HEAT_SMALLEST_SIDE && h->nx <= HEAT_LARGEST_SIDE && h->ny >= HEAT_SMALLEST_SIDE &&
-         h->ny <= HEAT_LARGEST_SIDE && h->steps >= 0 && h->every >= 1 && h->frames == h->steps / h->every + 1 &&
-         h->frames_written == h->frames && h->blocks >= 1 && h->blocks <= v->former &&
+  return h->magic == HEAT_MAGIC && h->nx >= HEAT_SMALLEST_SIDE && h->nx <= HEAT_LARGEST_SIDE &&
+         h->ny >= HEAT_SMALLEST_SIDE && h->ny <= HEAT_LARGEST_SIDE && h->steps >= 0 && h->every >= 1 &&
+         h->frames == h->steps / h->every + 1 && h->frames_written == h->frames && h->blocks >= 1 &&
+         h->blocks <= v->former &&
          h->header_bytes >= (int64_t)sizeof *h + h->blocks * (int64_t)sizeof(struct heat_block) &&
          h->header_bytes <= v->region_bytes[0];
 }
@@ -188,8 +192,8 @@ static const char* read_descriptions(struct view* v) {
   return cells == h->nx * h->ny ? NULL : "the blocks do not cover the grid";
 }
 
-/* The rows that a block and this rank's strip have in common, of one frame. Where they stand in the window they follow each
- * other; in the strip they are parts of longer rows. */
+/* The rows that a block and this rank's strip have in common, of one frame. Where they stand in the window they follow
+ * each other; in the strip they are parts of longer rows. */
 static void get_rows(const struct view* v, const struct heat_block* b, int64_t frame) {
   const struct strip* s = &v->strip;
   const int64_t nx = v->header.nx;
@@ -251,7 +255,8 @@ static int field_is_right(struct view* v) {
     printf(PROGRAM ": all %lld values of %lld frames equal the serial computation, bit for bit\n",
            (long long)(h->nx * h->ny * h->frames), (long long)h->frames);
   } else if (v->rank == 0) {
-    fprintf(stderr, PROGRAM ": %lld of %lld values are wrong\n", (long long)wrong, (long long)(h->nx * h->ny * h->frames));
+    fprintf(stderr, PROGRAM ": %lld of %lld values are wrong\n", (long long)wrong,
+            (long long)(h->nx * h->ny * h->frames));
   }
   return wrong == 0;
 }
@@ -282,9 +287,9 @@ static int draw(const struct view* v, const double* fields, int panels, const in
   int width = 0;
   int height = 0;
   struct heat_picture picture = {.nx = (int)h->nx, .ny = (int)h->ny, .panels = panels, .lowest = 0.0, .highest = 100.0};
-  snprintf(subtitle, sizeof subtitle, "%lld x %lld cells, written by %lld rank%s of one job, read by %d rank%s of a later one",
-           (long long)h->nx, (long long)h->ny, (long long)h->blocks, h->blocks == 1 ? "" : "s", v->ranks,
-           v->ranks == 1 ? "" : "s");
+  snprintf(subtitle, sizeof subtitle,
+           "%lld x %lld cells, written by %lld rank%s of one job, read by %d rank%s of a later one", (long long)h->nx,
+           (long long)h->ny, (long long)h->blocks, h->blocks == 1 ? "" : "s", v->ranks, v->ranks == 1 ? "" : "s");
   snprintf(footer, sizeof footer, "All %lld values of %lld frames equal a serial computation, bit for bit",
            (long long)(h->nx * h->ny * h->frames), (long long)h->frames);
   picture.title = "Heat diffusion on a plate";
@@ -348,8 +353,8 @@ static int run(struct view* v, const struct options* o) {
     for (int i = 0; i < v->former; ++i) {
       bytes += v->region_bytes[i];
     }
-    printf(PROGRAM ": %d rank%s connected to '%s', made by %d, %.1f MB\n", v->ranks, v->ranks == 1 ? "" : "s", v->name, v->former,
-           (double)bytes / 1e6);
+    printf(PROGRAM ": %d rank%s connected to '%s', made by %d, %.1f MB\n", v->ranks, v->ranks == 1 ? "" : "s", v->name,
+           v->former, (double)bytes / 1e6);
   }
   const int right = look(v, o);
   if (right && o->remove) {

@@ -1,4 +1,5 @@
-/* A program that uses the header and the aliases and knows nothing else of the library; header_test.cpp runs it under mpiexec.
+/* A program that uses the header and the aliases and knows nothing else of the library; header_test.cpp runs it under
+ * mpiexec.
  *
  *   return      every alias must return MPI_ERR_UNSUPPORTED_OPERATION, and MPI must stay usable (no library loaded)
  *   fatal       the first alias must end the job through the default error handler (no library loaded)

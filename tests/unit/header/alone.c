@@ -1,5 +1,5 @@
-/* Compiles psnam.h as the only include of a C11 source, beside alias_program.c in one program: two sources that include it
- * must not define a symbol twice. */
+/* Compiles psnam.h as the only include of a C11 source, beside alias_program.c in one program: two sources that include
+ * it must not define a symbol twice. */
 #include "psnam.h"
 
 int queried_from_another_source(MPI_Win win);

@@ -62,12 +62,20 @@ class HeaderWithoutTheLibrary : public testing::Test {
 };
 
 TEST(Header, EveryKeyIsAStringOfItsOwn) {
-  const std::set<std::string> keys{
-      PSNAM_INFO_VERSION,        PSNAM_INFO_MANIFESTATION,         PSNAM_INFO_CONSISTENCY,
-      PSNAM_INFO_STRUCTURE,      PSNAM_INFO_LIBNAM_ALLOCATION_ID,  PSNAM_INFO_SEGMENT_ALLOCATION_ID,
-      PSNAM_INFO_SEGMENT_OFFSET, PSNAM_INFO_WINDOW_NAME,           PSNAM_INFO_WINDOW_MODE,
-      PSNAM_INFO_RESERVE,        PSNAM_INFO_BASEPTR,               PSNAM_INFO_ALLOCATION_ID,
-      PSNAM_INFO_WINDOW_CONNECT, PSNAM_INFO_ACCESS};
+  const std::set<std::string> keys{PSNAM_INFO_VERSION,
+                                   PSNAM_INFO_MANIFESTATION,
+                                   PSNAM_INFO_CONSISTENCY,
+                                   PSNAM_INFO_STRUCTURE,
+                                   PSNAM_INFO_LIBNAM_ALLOCATION_ID,
+                                   PSNAM_INFO_SEGMENT_ALLOCATION_ID,
+                                   PSNAM_INFO_SEGMENT_OFFSET,
+                                   PSNAM_INFO_WINDOW_NAME,
+                                   PSNAM_INFO_WINDOW_MODE,
+                                   PSNAM_INFO_RESERVE,
+                                   PSNAM_INFO_BASEPTR,
+                                   PSNAM_INFO_ALLOCATION_ID,
+                                   PSNAM_INFO_WINDOW_CONNECT,
+                                   PSNAM_INFO_ACCESS};
   EXPECT_EQ(keys.size(), 14U);
   for (const std::string& key : keys) {
     EXPECT_EQ(key.rfind("psnam_", 0), 0U) << key;
@@ -76,7 +84,8 @@ TEST(Header, EveryKeyIsAStringOfItsOwn) {
 }
 
 TEST(Header, ValuesOfTheThreeStrategiesBeginWithTheirKey) {
-  for (const std::string value : {PSNAM_MANIFESTATION_LIBNAM, PSNAM_MANIFESTATION_PERSHM, PSNAM_MANIFESTATION_SEGMENT}) {
+  for (const std::string value :
+       {PSNAM_MANIFESTATION_LIBNAM, PSNAM_MANIFESTATION_PERSHM, PSNAM_MANIFESTATION_SEGMENT}) {
     EXPECT_EQ(value.rfind(PSNAM_INFO_MANIFESTATION "_", 0), 0U) << value;
   }
   for (const std::string value : {PSNAM_CONSISTENCY_VOLATILE, PSNAM_CONSISTENCY_PERSISTENT}) {
@@ -127,8 +136,9 @@ TEST(HeaderWithTheLibrary, AWindowMadeWithItsHandleIsReadBackThroughTheAliases) 
   }
   std::string store = "/dev/shm/psnam-header-XXXXXX";
   ASSERT_NE(mkdtemp(store.data()), nullptr);
-  const Outcome outcome = run("env PSNAM_STORE=" + store + "/store " + variable("PSNAM_TEST_MPIEXEC") +
-                              " -n 2 env LD_PRELOAD=" + library + " " + variable("PSNAM_TEST_ALIAS_PROGRAM") + " round_trip");
+  const Outcome outcome =
+      run("env PSNAM_STORE=" + store + "/store " + variable("PSNAM_TEST_MPIEXEC") + " -n 2 env LD_PRELOAD=" + library +
+          " " + variable("PSNAM_TEST_ALIAS_PROGRAM") + " round_trip");
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.output;
   EXPECT_TRUE(run("rm -r " + store).exited_with(0));
 }
