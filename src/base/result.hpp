@@ -25,6 +25,7 @@ enum class Code {
   datatype,          ///< a datatype that is null, not committed, or does not match its partner
   range,             ///< an access that leaves the target region
   sync,              ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch
+  lock_type,         ///< a lock that is neither shared nor exclusive
   assertion,         ///< an assertion that is unknown or contradicted by the facts
   access,            ///< the right to do this is missing
   no_memory,         ///< the store, the file system or the process has no room

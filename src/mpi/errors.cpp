@@ -24,6 +24,7 @@ constexpr std::array kClasses{
     Row{Code::datatype, MPI_ERR_TYPE},
     Row{Code::range, MPI_ERR_RMA_RANGE},
     Row{Code::sync, MPI_ERR_RMA_SYNC},
+    Row{Code::lock_type, MPI_ERR_LOCKTYPE},
     Row{Code::assertion, MPI_ERR_ASSERT},
     Row{Code::access, MPI_ERR_ACCESS},
     Row{Code::no_memory, MPI_ERR_NO_MEM},

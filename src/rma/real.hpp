@@ -16,6 +16,11 @@
   X(Win_create) X(Win_create_dynamic) X(Win_allocate) X(Win_attach) X(Win_detach) X(Win_free) X(Win_fence)             \
   X(Win_call_errhandler) X(Win_set_info) X(Win_get_info) X(Win_get_attr) X(Win_set_errhandler) X(Put) X(Put_c) X(Get)   \
   X(Get_c)                                                                                                             \
+  X(Win_post) X(Win_start) X(Win_complete) X(Win_wait) X(Win_test) X(Win_lock) X(Win_unlock) X(Win_lock_all)            \
+  X(Win_unlock_all) X(Win_flush) X(Win_flush_all) X(Win_flush_local) X(Win_flush_local_all) X(Win_sync)                 \
+  X(Win_get_group) X(Group_size) X(Group_translate_ranks) X(Group_free) X(Accumulate) X(Accumulate_c)                   \
+  X(Get_accumulate) X(Get_accumulate_c) X(Fetch_and_op) X(Compare_and_swap) X(Rput) X(Rget) X(Raccumulate)              \
+  X(Rget_accumulate) X(Isend)                                                                                          \
   X(Get_address) X(Get_processor_name)                                                                                 \
   X(Add_error_class) X(Add_error_code) X(Add_error_string) X(Error_class) X(Error_string)                              \
   X(Publish_name) X(Lookup_name) X(Unpublish_name) X(Initialized) X(Finalized) X(Query_thread)

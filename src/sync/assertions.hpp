@@ -1,4 +1,4 @@
-// The assertions of the fence, as predicates with names.
+// The assertions of the synchronisation calls, as predicates with names.
 #pragma once
 
 #include <mpi.h>
@@ -7,23 +7,23 @@
 
 namespace psnam::sync {
 
-class FenceAssertions {
+class Assertions {
  public:
-  /// Code::assertion for a bit that MPI does not define for MPI_Win_fence; the message names the value.
-  [[nodiscard]] static Result<FenceAssertions> parse(int bits);
+  /// Those of each call; Code::assertion for a bit that MPI does not define for it, naming the value and the known ones.
+  [[nodiscard]] static Result<Assertions> of_fence(int bits);
+  [[nodiscard]] static Result<Assertions> of_lock(int bits);
+  [[nodiscard]] static Result<Assertions> of_post(int bits);
+  [[nodiscard]] static Result<Assertions> of_start(int bits);
 
-  /// This fence only closes: no operation follows until another one.
+  /// A fence that only closes: no operation follows until another one.
   [[nodiscard]] bool opens_no_epoch() const noexcept { return (bits_ & MPI_MODE_NOSUCCEED) != 0; }
-  /// This fence only opens: no operation was issued since the last one.
-  [[nodiscard]] bool closes_no_epoch() const noexcept { return (bits_ & MPI_MODE_NOPRECEDE) != 0; }
-  /// The own region was not written by local stores since the last fence.
-  [[nodiscard]] bool no_local_stores() const noexcept { return (bits_ & MPI_MODE_NOSTORE) != 0; }
-  /// The own region will not be written by puts or accumulates until the next fence.
-  [[nodiscard]] bool no_incoming_puts() const noexcept { return (bits_ & MPI_MODE_NOPUT) != 0; }
+  /// A lock that nobody else holds or asks for in a conflicting way; a post or start whose partners are known to match.
+  [[nodiscard]] bool needs_no_check() const noexcept { return (bits_ & MPI_MODE_NOCHECK) != 0; }
   [[nodiscard]] int bits() const noexcept { return bits_; }
 
  private:
-  explicit FenceAssertions(int bits) noexcept : bits_{bits} {}
+  explicit Assertions(int bits) noexcept : bits_{bits} {}
+  [[nodiscard]] static Result<Assertions> parse(const char* call, int bits, int known);
   int bits_;
 };
 

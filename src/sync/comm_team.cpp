@@ -44,6 +44,12 @@ Error mpi_error(const Real& real, std::string_view what, int code) {
   return Error{Code::mpi, fmt::format("{}: {}", what, std::string_view{text, static_cast<std::size_t>(length)}), code};
 }
 
+Error raised_mpi_error(const Real& real, std::string_view what, int code) {
+  Error error = mpi_error(real, what, code);
+  error.already_raised = true;
+  return error;
+}
+
 Status CommTeam::barrier() {
   if (const int rc = real_.Barrier(comm_); rc != MPI_SUCCESS) return mpi_error(real_, "MPI_Barrier", rc);
   return {};

@@ -67,5 +67,7 @@ void format_control_page(const Mapping& page, std::span<const format::ProcessIde
 
 /// The error for a failed call of the MPI library, with its text.
 [[nodiscard]] Error mpi_error(const Real& real, std::string_view what, int code);
+/// The same where the call has already called the program's error handler.
+[[nodiscard]] Error raised_mpi_error(const Real& real, std::string_view what, int code);
 
 }  // namespace psnam::sync

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::uintptr_t kFirstPageBytes = 4096;
 
-Error raised_mpi_error(const Real& real, std::string_view what, int code) {
-  Error error = sync::mpi_error(real, what, code);
-  error.already_raised = true;
-  return error;
-}
-
 /// A null buffer is right with MPI_BOTTOM and a type of absolute addresses, which lead beyond the first page.
 Status check_buffer(const Transfer& transfer, const rma::Layout& layout, std::uint64_t bytes) {
   if (transfer.origin != nullptr || bytes == 0) return {};
@@ -40,7 +34,8 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
       targets_{parts->regions->data()},
       target_total_{static_cast<std::uint32_t>(parts->regions->size())},
       context_{context},
-      parts_{std::move(parts)} {
+      parts_{std::move(parts)},
+      epochs_{target_total_} {
   if (!parts_->creator) {
     attribute_flavor_ = MPI_WIN_FLAVOR_DYNAMIC;
     return;
@@ -53,25 +48,30 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
 
 Window::~Window() = default;
 
-void Window::set_epoch(bool open) noexcept {
-  std::uint32_t state = 0;
-  if (open) {
-    state = kFenceEpoch;
-    // The histogram counts every message, so with it nothing is simple.
-    if (context_.histogram() == nullptr) {
-      state |= kFastGet;
-      if (parts_->right == nam::AccessRight::read_write) state |= kFastPut;
-    }
+std::uint32_t Window::allowed() const noexcept {
+  std::uint32_t permissions = Permission::access;
+  // The histogram counts every message, so with it nothing is simple.
+  if (context_.histogram() == nullptr) {
+    permissions |= Permission::fast_get;
+    if (parts_->right == nam::AccessRight::read_write) permissions |= Permission::fast_put;
   }
-  state_.store(state, std::memory_order_relaxed);
+  return permissions;
 }
 
-Status Window::check_epoch(Direction direction) const {
+Status Window::check_right(Direction direction) const {
   if (direction == Direction::put && parts_->right == nam::AccessRight::read_only)
     return Error{Code::access, fmt::format("put to window \"{}\": it was connected with psnam_access = \"read_only\"", record().name)};
-  if ((state_.load(std::memory_order_relaxed) & kFenceEpoch) == 0)
-    return Error{Code::sync, fmt::format("{} outside an epoch: no MPI_Win_fence has opened one", direction == Direction::put ? "put" : "get")};
   return {};
+}
+
+Status Window::check_epoch(const char* operation, const Target* target) const {
+  std::uint32_t permissions = permissions_.load(std::memory_order_relaxed);
+  if (target != nullptr) permissions |= target->permissions.load(std::memory_order_relaxed);
+  if ((permissions & Permission::access) != 0) return {};
+  if (target == nullptr && epochs_.mode() != sync::Epochs::Mode::none) return {};
+  return Error{Code::sync, fmt::format("{} outside an epoch: no MPI_Win_fence, MPI_Win_lock, MPI_Win_lock_all or MPI_Win_start has opened one for "
+                                       "this target",
+                                       operation)};
 }
 
 Result<Target*> Window::check_rank(int rank) {
@@ -88,9 +88,11 @@ void Window::count(std::uint64_t bytes, int target_rank, bool mapped) const noex
 }
 
 Status Window::transfer(Direction direction, const Transfer& transfer) {
-  PSNAM_CHECK(check_epoch(direction));
-  if (transfer.target_rank == MPI_PROC_NULL) return {};
+  const char* const operation = direction == Direction::put ? "put" : "get";
+  PSNAM_CHECK(check_right(direction));
+  if (transfer.target_rank == MPI_PROC_NULL) return check_epoch(operation, nullptr);
   PSNAM_TRY(Target* const target, check_rank(transfer.target_rank));
+  PSNAM_CHECK(check_epoch(operation, target));
   PSNAM_TRY(const rma::LayoutRef origin_layout, context_.types().find(transfer.origin_type));
   PSNAM_TRY(const rma::LayoutRef target_layout, context_.types().find(transfer.target_type));
   PSNAM_TRY(const std::uint64_t bytes, rma::matching_bytes(transfer.origin_count, *origin_layout, transfer.target_count, *target_layout));
@@ -132,20 +134,7 @@ Status Window::transfer_remote(Direction direction, const Transfer& t, const Tar
              : real.Get_c(t.origin, t.origin_count, t.origin_type, target.host, address, t.target_count, t.target_type, native());
   }
   if (rc != MPI_SUCCESS)
-    return raised_mpi_error(real, direction == Direction::put ? "MPI_Put to another node" : "MPI_Get from another node", rc);
-  return {};
-}
-
-Status Window::fence(int bits) {
-  PSNAM_TRY(const sync::FenceAssertions assertions, sync::FenceAssertions::parse(bits));
-  // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt.
-  if (parts_->spans_nodes) {
-    const int rc = context_.real().Win_fence(assertions.bits(), native());
-    if (rc != MPI_SUCCESS) return raised_mpi_error(context_.real(), "MPI_Win_fence between nodes", rc);
-  } else {
-    PSNAM_CHECK(parts_->team->barrier());
-  }
-  set_epoch(!assertions.opens_no_epoch());
+    return sync::raised_mpi_error(real, direction == Direction::put ? "MPI_Put to another node" : "MPI_Get from another node", rc);
   return {};
 }
 
@@ -170,7 +159,7 @@ std::vector<KeyValue> Window::keys_in_force() const {
 Result<MPI_Info> Window::get_info() const {
   const Real& real = context_.real();
   MPI_Info info = MPI_INFO_NULL;
-  if (const int rc = real.Win_get_info(native(), &info); rc != MPI_SUCCESS) return raised_mpi_error(real, "MPI_Win_get_info", rc);
+  if (const int rc = real.Win_get_info(native(), &info); rc != MPI_SUCCESS) return sync::raised_mpi_error(real, "MPI_Win_get_info", rc);
   for (const auto& [key, value] : keys_in_force())
     if (const int rc = real.Info_set(info, key.c_str(), value.c_str()); rc != MPI_SUCCESS) {
       real.Info_free(&info);
@@ -203,7 +192,7 @@ Status Window::set_info(MPI_Info info) {
   }
   if (info != MPI_INFO_NULL)
     if (const int rc = context_.real().Win_set_info(native(), info); rc != MPI_SUCCESS)
-      return raised_mpi_error(context_.real(), "MPI_Win_set_info", rc);
+      return sync::raised_mpi_error(context_.real(), "MPI_Win_set_info", rc);
   if (word == 0 || static_cast<format::Consistency>(word) == record().consistency) return {};
   return apply_consistency(static_cast<format::Consistency>(word));
 }
@@ -248,7 +237,7 @@ void* Window::attribute(int keyval) noexcept {
 }
 
 Status Window::release() {
-  set_epoch(false);
+  forbid_all();
   // Nobody may lose memory that another rank is still about to map.
   PSNAM_CHECK(parts_->team->barrier());
   Status closed;

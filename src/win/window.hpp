@@ -16,7 +16,9 @@
 #include "base/result.hpp"
 #include "rma/copy.hpp"
 #include "rma/type_table.hpp"
+#include "nam/window_locks.hpp"
 #include "sync/assertions.hpp"
+#include "sync/epochs.hpp"
 #include "sync/team.hpp"
 #include "win/context.hpp"
 #include "win/regions.hpp"
@@ -35,6 +37,14 @@ struct Transfer {
 };
 
 enum class Direction { put, get };
+
+/// What a process may do at this moment; bits of Window's state (for all targets) and of each Target (for that one).
+struct Permission {
+  static constexpr std::uint32_t fast_put = 1;  ///< puts by the fast path
+  static constexpr std::uint32_t fast_get = 2;  ///< gets by the fast path
+  static constexpr std::uint32_t access = 4;    ///< any operation
+  static constexpr std::uint32_t flush = 8;     ///< flushes: the epoch is a passive one
+};
 
 /// Everything a window is made of; see creation.hpp and connection.hpp, which fill it.
 struct WindowParts {
@@ -66,7 +76,7 @@ class Window {
                              std::uint64_t target_count, MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
-    if (origin == nullptr || !resolve_simple(kFastPut, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
+    if (origin == nullptr || !resolve_simple(Permission::fast_put, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
     rma::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
     return true;
   }
@@ -74,7 +84,7 @@ class Window {
                              std::uint64_t target_count, MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
-    if (origin == nullptr || !resolve_simple(kFastGet, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
+    if (origin == nullptr || !resolve_simple(Permission::fast_get, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
     rma::copy_bytes(static_cast<std::byte*>(origin), target, bytes, rma::NextReader::caller);
     return true;
   }
@@ -82,7 +92,22 @@ class Window {
   /// Put or get in full generality.
   Status transfer(Direction direction, const Transfer& transfer);
 
+  // Synchronisation: active target ...
   Status fence(int assertions);
+  Status post(MPI_Group group, int assertions);
+  Status start(MPI_Group group, int assertions);
+  Status complete();
+  Status wait();
+  Result<bool> test();
+  // ... and passive target.
+  Status lock(int type, int rank, int assertions);
+  Status unlock(int rank);
+  Status lock_all(int assertions);
+  Status unlock_all();
+  /// MPI_Win_flush and, since an operation on mapped memory is complete when it returns, MPI_Win_flush_local.
+  Status flush(int rank, bool local);
+  Status flush_all(bool local);
+  Status sync();
 
   /// Collective. Changes what MPI_Win_set_info can change.
   Status set_info(MPI_Info info);
@@ -108,18 +133,14 @@ class Window {
   [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_->use.window; }
 
  private:
-  static constexpr std::uint32_t kFastPut = 1;
-  static constexpr std::uint32_t kFastGet = 2;
-  static constexpr std::uint32_t kFenceEpoch = 4;
-
   [[nodiscard]] bool resolve_simple(std::uint32_t permission, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
                                     MPI_Aint displacement, std::uint64_t target_count, MPI_Datatype target_type, std::byte*& target,
                                     std::uint64_t& bytes) const noexcept {
-    if ((state_.load(std::memory_order_relaxed) & permission) == 0) return false;
     if (origin_type != target_type || origin_count != target_count) return false;
     const std::size_t type_bytes = types_.predefined_size(origin_type);
     if (type_bytes == 0 || static_cast<std::uint32_t>(target_rank) >= target_total_) return false;
     const Target& region = targets_[target_rank];
+    if (((permissions_.load(std::memory_order_relaxed) | region.permissions.load(std::memory_order_relaxed)) & permission) == 0) return false;
     std::byte* const base = region.base.load(std::memory_order_acquire);
     std::uint64_t start = 0;
     if (base == nullptr || __builtin_mul_overflow(static_cast<std::uint64_t>(displacement), region.displacement_unit, &start) ||
@@ -130,21 +151,36 @@ class Window {
     return true;
   }
 
-  [[nodiscard]] Status check_epoch(Direction direction) const;
+  [[nodiscard]] Status check_right(Direction direction) const;
+  /// Code::sync unless an epoch allows operations on `target`, or, for null, on any.
+  [[nodiscard]] Status check_epoch(const char* operation, const Target* target) const;
+  /// What an open epoch allows.
+  [[nodiscard]] std::uint32_t allowed() const noexcept;
+  /// `more` are permissions beyond those of any epoch.
+  void allow_all(std::uint32_t more = 0) noexcept { permissions_.store(allowed() | more, std::memory_order_relaxed); }
+  void forbid_all() noexcept { permissions_.store(0, std::memory_order_relaxed); }
+  void allow(std::size_t target, std::uint32_t more = 0) noexcept;
+  void forbid(std::size_t target) noexcept;
+  /// The targets that the processes of `group` stand for.
+  [[nodiscard]] Result<std::vector<std::size_t>> targets_of(MPI_Group group) const;
+  Result<nam::WindowLocks*> locks();
   [[nodiscard]] Result<Target*> check_rank(int rank);
   [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target, MPI_Aint displacement_bytes);
   void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
-  void set_epoch(bool open) noexcept;
   [[nodiscard]] std::vector<KeyValue> keys_in_force() const;
   Status apply_consistency(format::Consistency consistency);
 
   const rma::TypeTable& types_;
   const Target* targets_;
   std::uint32_t target_total_;
-  std::atomic<std::uint32_t> state_{0};
+  std::atomic<std::uint32_t> permissions_{0};
 
   Context& context_;
   std::unique_ptr<WindowParts> parts_;
+  sync::Epochs epochs_;
+  std::vector<std::size_t> started_;  ///< targets of the start epoch
+  std::mutex locks_mutex_;
+  std::unique_ptr<nam::WindowLocks> locks_;  ///< made on first need
   void* base_ = nullptr;
   MPI_Aint attribute_size_ = 0;
   int attribute_displacement_unit_ = 1;
