@@ -62,8 +62,9 @@ class StoreTest : public ::testing::Test {
   }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] nam::Store& store() { return *store_; }
+  void close_store() { store_.reset(); }
   void reopen() {
-    store_.reset();
+    close_store();
     SetUp();
   }
 
