@@ -129,6 +129,8 @@ Result<CatalogTransaction> Catalog::write() {
   return CatalogTransaction{std::move(transaction), shown()};
 }
 
+Status Catalog::settle() { return environment_->begin_write().status(); }
+
 Status Catalog::require_room(std::uint64_t bytes) {
   PSNAM_TRY(const std::uint64_t used, environment_->used_bytes());
   const std::uint64_t wanted = used + kHeadroomBytes + 2 * bytes;
