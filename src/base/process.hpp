@@ -3,8 +3,23 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 namespace psnam {
+
+/// What /proc/PID/stat (proc(5)) says of a process.
+struct ProcessStat {
+  char state = '?';
+  std::uint64_t threads = 0;
+  std::uint64_t start_time_ticks = 0;  ///< since boot
+
+  /// A zombie that waits only for its parent; one whose other threads still run has not ended.
+  [[nodiscard]] bool ended() const noexcept { return state == 'X' || (state == 'Z' && threads <= 1); }
+  bool operator==(const ProcessStat&) const = default;
+};
+
+/// Nothing if `text` is not the content of such a file.
+[[nodiscard]] std::optional<ProcessStat> parse_process_stat(std::string_view text) noexcept;
 
 /// When the process `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat, proc(5)); nothing if there is no such
 /// process, or it has ended and waits only for its parent (a zombie without threads).
@@ -14,5 +29,9 @@ namespace psnam {
 [[nodiscard]] inline bool process_runs(std::uint32_t pid, std::uint64_t start_time_ticks) noexcept {
   return process_start_time_ticks(pid) == start_time_ticks;
 }
+
+/// The same question for who may destroy on the answer: true only if it is certain, so false too when the system does not tell
+/// (no descriptor left, /proc hidden).
+[[nodiscard]] bool process_has_ended(std::uint32_t pid, std::uint64_t start_time_ticks) noexcept;
 
 }  // namespace psnam

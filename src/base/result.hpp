@@ -21,6 +21,7 @@ enum class Code {
   displacement,      ///< a displacement (unit) that is not usable
   count,             ///< a negative or overflowing count
   rank,              ///< a target rank outside the window
+  buffer,            ///< a buffer that is null although bytes are to be moved
   datatype,          ///< a datatype that is null, not committed, or does not match its partner
   range,             ///< an access that leaves the target region
   sync,              ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch

@@ -127,15 +127,28 @@ struct ServiceRecord {
   bool operator==(const ServiceRecord&) const = default;
 };
 
+/// The store itself, and what its catalog counts.
+struct StoreRecord {
+  Uuid store;
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t reserved_bytes = 0;  ///< sum of the allocations with Reserve::full
+  std::uint64_t next_id = 1;         ///< of windows, allocations and uses together; never given twice
+  std::uint64_t created_unix_seconds = 0;
+  std::string host;
+  bool operator==(const StoreRecord&) const = default;
+};
+
 [[nodiscard]] std::vector<std::byte> encode(const WindowRecord& record);
 [[nodiscard]] std::vector<std::byte> encode(const AllocationRecord& record);
 [[nodiscard]] std::vector<std::byte> encode(const UseRecord& record);
 [[nodiscard]] std::vector<std::byte> encode(const ServiceRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const StoreRecord& record);
 
 /// Code::corrupt for damaged bytes, Code::incompatible (naming both versions) for those of another version.
 [[nodiscard]] Result<WindowRecord> decode_window(std::span<const std::byte> bytes);
 [[nodiscard]] Result<AllocationRecord> decode_allocation(std::span<const std::byte> bytes);
 [[nodiscard]] Result<UseRecord> decode_use(std::span<const std::byte> bytes);
 [[nodiscard]] Result<ServiceRecord> decode_service(std::span<const std::byte> bytes);
+[[nodiscard]] Result<StoreRecord> decode_store(std::span<const std::byte> bytes);
 
 }  // namespace psnam::format

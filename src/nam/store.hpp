@@ -82,6 +82,8 @@ class Store final : public WindowService, public NameService, public MemoryStore
   Result<bool> remove(std::string_view name);
   /// Releases what is volatile and has no live user.
   Result<Collected> collect();
+  /// What opening this store released.
+  [[nodiscard]] Collected released_at_open() const;
   /// Compares catalog and files.
   Result<Findings> check();
 

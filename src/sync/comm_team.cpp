@@ -56,6 +56,13 @@ Status CommTeam::gather_bytes(const void* mine, std::size_t bytes, void* all) {
   return {};
 }
 
+Status CommTeam::largest(std::vector<std::uint64_t>& words) {
+  const std::vector<std::uint64_t> mine = words;
+  const int rc = real_.Allreduce(mine.data(), words.data(), static_cast<int>(words.size()), MPI_UINT64_T, MPI_MAX, comm_);
+  if (rc != MPI_SUCCESS) return mpi_error(real_, "MPI_Allreduce", rc);
+  return {};
+}
+
 Status CommTeam::broadcast(void* data, std::size_t bytes, int root) {
   if (const int rc = real_.Bcast(data, static_cast<int>(bytes), MPI_BYTE, root, comm_); rc != MPI_SUCCESS)
     return mpi_error(real_, "MPI_Bcast", rc);

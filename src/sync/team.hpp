@@ -41,6 +41,8 @@ class CommTeam final : public Team {
 
   /// All processes' `bytes` bytes at `mine`, by rank, into `all`.
   Status gather_bytes(const void* mine, std::size_t bytes, void* all);
+  /// Replaces each word by the largest that any process has in its place.
+  Status largest(std::vector<std::uint64_t>& words);
   /// `root`'s bytes to all.
   Status broadcast(void* data, std::size_t bytes, int root);
 

@@ -1,0 +1,76 @@
+// What all wrappers share: whose the call is, how it is handed on, and how an error leaves.
+#pragma once
+
+#include <exception>
+#include <new>
+
+#include "base/log.hpp"
+#include "mpi/process.hpp"
+
+namespace psnam::mpi {
+
+/// The window of `handle`, if it is ours and the call is to be worked on at this level.
+template <Level L>
+[[nodiscard]] inline win::Window* our_window(MPI_Win handle) noexcept {
+  win::Window* const window = process().find_window(handle);
+  if (window == nullptr) [[likely]]
+    return nullptr;
+  return process().works_at(L) ? window : nullptr;
+}
+
+template <Level L>
+[[nodiscard]] inline win::Connection* our_connection(MPI_Comm handle) noexcept {
+  win::Connection* const connection = process().find_connection(handle);
+  return connection != nullptr && process().works_at(L) ? connection : nullptr;
+}
+
+int missing_function() noexcept;
+
+/// Hands the call on to the next function.
+template <Level L, auto Function, class... Args>
+inline int hand_on(Args... args) noexcept {
+  const auto next = process().next(L).*Function;
+  return next != nullptr ? next(args...) : missing_function();
+}
+
+/// Calls the error handler of the window or communicator, unless the MPI library has done so, and gives the code.
+int raise_on_window(MPI_Win window, Error error) noexcept;
+int raise_on_comm(MPI_Comm comm, Error error) noexcept;
+
+/// The Status that `body` returns; an exception, which means a bug or no memory, becomes one too.
+template <class Body>
+[[nodiscard]] Status guarded(Body&& body) noexcept {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return Error{Code::no_memory, "the process has no memory left"};
+  } catch (const std::exception& exception) {
+    return Error{Code::system, std::string{"internal error: "} + exception.what()};
+  }
+}
+
+/// Runs `body` on behalf of a window or communicator and raises its error there.
+template <class Body>
+int run_on_window(MPI_Win window, Body&& body) noexcept {
+  Status status = guarded(body);
+  return status ? MPI_SUCCESS : raise_on_window(window, status.take_error());
+}
+template <class Body>
+int run_on_comm(MPI_Comm comm, Body&& body) noexcept {
+  Status status = guarded(body);
+  return status ? MPI_SUCCESS : raise_on_comm(comm, status.take_error());
+}
+
+/// The answer to a call that PSNAM windows do not take.
+int refuse(MPI_Win window, const char* function, const char* instead) noexcept;
+
+}  // namespace psnam::mpi
+
+// Defines MPI_<name> and PMPI_<name> with the parameters `params`, both by the template `name##_at<Level>` called with `args`.
+#define PSNAM_EXPORT(name, params, args)                                                             \
+  extern "C" __attribute__((visibility("default"))) int MPI_##name params {                         \
+    return psnam::mpi::name##_at<psnam::mpi::Level::mpi> args;                                       \
+  }                                                                                                  \
+  extern "C" __attribute__((visibility("default"))) int PMPI_##name params {                        \
+    return psnam::mpi::name##_at<psnam::mpi::Level::pmpi> args;                                      \
+  }

@@ -1,0 +1,316 @@
+#include "nam/catalog.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/system.hpp"
+
+namespace psnam::nam {
+namespace {
+
+constexpr const char* kFile = "catalog.mdb";
+constexpr const char* kLockFile = "catalog.mdb-lock";
+constexpr const char* kUnfinishedFile = "catalog.new";
+constexpr std::string_view kStoreKey = "store";
+
+constexpr std::array<TableSpec, 8> kTables{{
+    {"store", false},
+    {"windows", false},
+    {"allocations", false},
+    {"uses", false},
+    {"names", false},
+    {"services", false},
+    {"window_uses", true},
+    {"window_services", true},
+}};
+static_assert(kTables.size() <= Environment::kMaxTables);
+
+// A removal writes new copies of the pages it changes: about four levels of eight tables, twice, since the next transaction
+// cannot use the pages of the last one yet. The rest is for what several processes do at once.
+constexpr std::uint64_t kHeadroomBytes = std::uint64_t{1} << 20;
+
+constexpr std::size_t index(Table table) noexcept { return static_cast<std::size_t>(table); }
+
+class IdKey {
+ public:
+  explicit IdKey(std::uint64_t id) noexcept {
+    for (auto at = bytes_.rbegin(); at != bytes_.rend(); ++at, id >>= 8) *at = static_cast<std::byte>(id & 0xFF);
+  }
+  [[nodiscard]] Bytes bytes() const noexcept { return bytes_; }
+
+ private:
+  std::array<std::byte, 8> bytes_{};
+};
+
+std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+/// LMDB maps its lock file and writes to it, so its memory has to be there before: on a full file system the first touch would
+/// be a SIGBUS. Before the environment is opened, because closing any descriptor of the file drops LMDB's locks on it.
+Status prepare_lock_file(const Folder& folder) {
+  const Fd fd{::openat(folder.fd(), kLockFile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (!fd.valid()) return system_error(folder.shown(kLockFile), errno);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return system_error(folder.shown(kLockFile), errno);
+  if (static_cast<std::size_t>(status.st_size) >= Environment::kLockFileBytes) return {};
+  const int error = ::posix_fallocate(fd.get(), 0, Environment::kLockFileBytes);
+  if (error != 0) return system_error("reserving " + folder.shown(kLockFile), error);
+  return {};
+}
+
+Status remove_file(const Folder& folder, const char* file) {
+  if (::unlinkat(folder.fd(), file, 0) != 0 && errno != ENOENT)
+    return system_error("removing " + folder.shown(file), errno);
+  return {};
+}
+
+Status write_new_catalog(const Folder& folder, const format::StoreRecord& record) {
+  PSNAM_TRY(const auto environment, Environment::open({.path = folder.through(kUnfinishedFile),
+                                                       .shown = folder.shown(kUnfinishedFile),
+                                                       .tables = kTables,
+                                                       .locking = false,
+                                                       .durable = !folder.in_memory()},
+                                                      true));
+  PSNAM_TRY(Transaction transaction, environment->begin_write());
+  PSNAM_CHECK(transaction.put(index(Table::store), bytes_of(kStoreKey), format::encode(record)));
+  return transaction.commit();
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> allocations_of(const format::WindowRecord& window) {
+  std::vector<std::uint64_t> ids;
+  for (const auto& region : window.regions)
+    if (region.allocation_id != 0) ids.push_back(region.allocation_id);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+Result<bool> Catalog::exists(const Folder& folder) { return folder.contains(kFile); }
+
+Status Catalog::make(const Folder& folder, const format::StoreRecord& record) {
+  PSNAM_CHECK(remove_file(folder, kUnfinishedFile));  // of a process that was killed here
+  if (Status written = write_new_catalog(folder, record); !written) {
+    PSNAM_CHECK(remove_file(folder, kUnfinishedFile));
+    return written;
+  }
+  // A lock file of an earlier catalog says nothing about this one.
+  PSNAM_CHECK(remove_file(folder, kLockFile));
+  if (::renameat(folder.fd(), kUnfinishedFile, folder.fd(), kFile) != 0)
+    return system_error("making " + folder.shown(kFile), errno);
+  if (!folder.in_memory() && ::fsync(folder.fd()) != 0) return system_error(folder.path().string(), errno);
+  return {};
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder) {
+  PSNAM_CHECK(prepare_lock_file(folder));
+  PSNAM_TRY(auto environment, Environment::open({.path = folder.through(kFile),
+                                                 .shown = folder.shown(kFile),
+                                                 .tables = kTables,
+                                                 .locking = true,
+                                                 .durable = !folder.in_memory()},
+                                                false));
+  return std::unique_ptr<Catalog>{new Catalog{std::move(environment)}};
+}
+
+Result<CatalogTransaction> Catalog::read() {
+  PSNAM_TRY(Transaction transaction, environment_->begin_read());
+  return CatalogTransaction{std::move(transaction), shown()};
+}
+
+Result<CatalogTransaction> Catalog::write() {
+  PSNAM_TRY(Transaction transaction, environment_->begin_write());
+  return CatalogTransaction{std::move(transaction), shown()};
+}
+
+Status Catalog::require_room(std::uint64_t bytes) {
+  PSNAM_TRY(const std::uint64_t used, environment_->used_bytes());
+  const std::uint64_t wanted = used + kHeadroomBytes + 2 * bytes;
+  if (wanted <= set_aside_end_.load(std::memory_order_relaxed)) return {};
+  PSNAM_TRY(const int fd, environment_->descriptor());
+  // Twice the headroom when there is plenty, so that the next calls need not ask the system.
+  for (const std::uint64_t end : {wanted + kHeadroomBytes, wanted}) {
+    int rc = 0;
+    do rc = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(end));
+    while (rc != 0 && errno == EINTR);
+    // Where the file system cannot set memory aside, it is taken when it is written, and LMDB reports what fails.
+    if (rc == 0 || errno == EOPNOTSUPP) {
+      set_aside_end_.store(end, std::memory_order_relaxed);
+      return {};
+    }
+  }
+  return system_error(fmt::format("{}: setting {} bytes aside", shown(), wanted), errno);
+}
+
+template <class Record>
+Result<Record> CatalogTransaction::decoded(Result<Record> record) const {
+  if (record) return record;
+  Error error = record.take_error();
+  error.message = *shown_ + ": " + error.message;
+  return error;
+}
+
+template <class Record, class Decode>
+Result<std::optional<Record>> CatalogTransaction::find(Table table, Bytes key, Decode decode) {
+  PSNAM_TRY(const auto found, transaction_.get(index(table), key));
+  if (!found) return std::optional<Record>{};
+  PSNAM_TRY(Record record, decoded(decode(*found)));
+  return std::optional<Record>{std::move(record)};
+}
+
+template <class Record, class Decode>
+Result<std::vector<Record>> CatalogTransaction::all(Table table, Decode decode) {
+  std::vector<Record> records;
+  PSNAM_CHECK(transaction_.each(index(table), [&](Bytes, Bytes value) -> Status {
+    PSNAM_TRY(Record record, decoded(decode(value)));
+    records.push_back(std::move(record));
+    return {};
+  }));
+  return records;
+}
+
+Result<std::uint64_t> CatalogTransaction::id_in(Bytes value) const {
+  if (value.size() != 8)
+    return Error{Code::corrupt, fmt::format("{}: an id has {} bytes instead of 8", *shown_, value.size())};
+  std::uint64_t id = 0;
+  for (const std::byte byte : value) id = (id << 8) | std::to_integer<std::uint64_t>(byte);
+  return id;
+}
+
+Result<format::StoreRecord> CatalogTransaction::store() {
+  PSNAM_TRY(auto record, find<format::StoreRecord>(Table::store, bytes_of(kStoreKey), format::decode_store));
+  if (!record) return Error{Code::corrupt, fmt::format("{} has no record of its store", *shown_)};
+  return std::move(*record);
+}
+
+Status CatalogTransaction::put(const format::StoreRecord& record) {
+  return transaction_.put(index(Table::store), bytes_of(kStoreKey), format::encode(record));
+}
+
+Result<std::optional<format::WindowRecord>> CatalogTransaction::window(std::uint64_t id) {
+  return find<format::WindowRecord>(Table::windows, IdKey{id}.bytes(), format::decode_window);
+}
+
+Result<std::optional<format::AllocationRecord>> CatalogTransaction::allocation(std::uint64_t id) {
+  return find<format::AllocationRecord>(Table::allocations, IdKey{id}.bytes(), format::decode_allocation);
+}
+
+Result<std::optional<format::UseRecord>> CatalogTransaction::use(std::uint64_t id) {
+  return find<format::UseRecord>(Table::uses, IdKey{id}.bytes(), format::decode_use);
+}
+
+Result<std::optional<format::ServiceRecord>> CatalogTransaction::service(std::string_view name) {
+  return find<format::ServiceRecord>(Table::services, bytes_of(name), format::decode_service);
+}
+
+Result<std::optional<std::uint64_t>> CatalogTransaction::window_called(std::string_view name) {
+  PSNAM_TRY(const auto found, transaction_.get(index(Table::names), bytes_of(name)));
+  if (!found) return std::optional<std::uint64_t>{};
+  PSNAM_TRY(const std::uint64_t id, id_in(*found));
+  return std::optional{id};
+}
+
+Result<std::vector<std::uint64_t>> CatalogTransaction::uses_of(std::uint64_t window_id) {
+  PSNAM_TRY(const auto values, transaction_.values(index(Table::window_uses), IdKey{window_id}.bytes()));
+  std::vector<std::uint64_t> ids;
+  for (const Bytes value : values) {
+    PSNAM_TRY(const std::uint64_t id, id_in(value));
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+Result<std::vector<std::string>> CatalogTransaction::services_of(std::uint64_t window_id) {
+  PSNAM_TRY(const auto values, transaction_.values(index(Table::window_services), IdKey{window_id}.bytes()));
+  std::vector<std::string> services;
+  for (const Bytes value : values) services.push_back(text_of(value));
+  return services;
+}
+
+Status CatalogTransaction::put(const format::WindowRecord& record) {
+  return transaction_.put(index(Table::windows), IdKey{record.id}.bytes(), format::encode(record));
+}
+
+Status CatalogTransaction::put(const format::AllocationRecord& record) {
+  return transaction_.put(index(Table::allocations), IdKey{record.id}.bytes(), format::encode(record));
+}
+
+Status CatalogTransaction::put(const format::UseRecord& record) {
+  const IdKey id{record.id};
+  PSNAM_CHECK(transaction_.put(index(Table::uses), id.bytes(), format::encode(record)));
+  return transaction_.put(index(Table::window_uses), IdKey{record.window_id}.bytes(), id.bytes());
+}
+
+Status CatalogTransaction::put_service(std::string_view name, const format::ServiceRecord& record) {
+  PSNAM_CHECK(transaction_.put(index(Table::services), bytes_of(name), format::encode(record)));
+  return transaction_.put(index(Table::window_services), IdKey{record.window_id}.bytes(), bytes_of(name));
+}
+
+Status CatalogTransaction::put_name(std::string_view name, std::uint64_t window_id) {
+  return transaction_.put(index(Table::names), bytes_of(name), IdKey{window_id}.bytes());
+}
+
+Status CatalogTransaction::erase_window(std::uint64_t id) {
+  return transaction_.erase(index(Table::windows), IdKey{id}.bytes());
+}
+
+Status CatalogTransaction::erase_allocation(std::uint64_t id) {
+  return transaction_.erase(index(Table::allocations), IdKey{id}.bytes());
+}
+
+Status CatalogTransaction::erase_use(const format::UseRecord& record) {
+  const IdKey id{record.id};
+  PSNAM_CHECK(transaction_.erase(index(Table::uses), id.bytes()));
+  return transaction_.erase(index(Table::window_uses), IdKey{record.window_id}.bytes(), id.bytes());
+}
+
+Status CatalogTransaction::erase_service(std::string_view name, std::uint64_t window_id) {
+  PSNAM_CHECK(transaction_.erase(index(Table::services), bytes_of(name)));
+  return transaction_.erase(index(Table::window_services), IdKey{window_id}.bytes(), bytes_of(name));
+}
+
+Status CatalogTransaction::erase_name(std::string_view name) {
+  return transaction_.erase(index(Table::names), bytes_of(name));
+}
+
+Result<std::vector<format::WindowRecord>> CatalogTransaction::windows() {
+  return all<format::WindowRecord>(Table::windows, format::decode_window);
+}
+
+Result<std::vector<format::AllocationRecord>> CatalogTransaction::allocations() {
+  return all<format::AllocationRecord>(Table::allocations, format::decode_allocation);
+}
+
+Result<std::vector<format::UseRecord>> CatalogTransaction::uses() {
+  return all<format::UseRecord>(Table::uses, format::decode_use);
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> CatalogTransaction::names() {
+  std::vector<std::pair<std::string, std::uint64_t>> names;
+  PSNAM_CHECK(transaction_.each(index(Table::names), [&](Bytes key, Bytes value) -> Status {
+    PSNAM_TRY(const std::uint64_t id, id_in(value));
+    names.emplace_back(text_of(key), id);
+    return {};
+  }));
+  return names;
+}
+
+Result<std::vector<std::pair<std::string, format::ServiceRecord>>> CatalogTransaction::services() {
+  std::vector<std::pair<std::string, format::ServiceRecord>> services;
+  PSNAM_CHECK(transaction_.each(index(Table::services), [&](Bytes key, Bytes value) -> Status {
+    PSNAM_TRY(auto record, decoded(format::decode_service(value)));
+    services.emplace_back(text_of(key), std::move(record));
+    return {};
+  }));
+  return services;
+}
+
+Result<std::uint64_t> CatalogTransaction::entries(Table table) { return transaction_.entries(index(table)); }
+
+}  // namespace psnam::nam

@@ -1,0 +1,117 @@
+// The catalog of a store: the records of src/format in LMDB's tables, read and changed in transactions.
+//
+//   table             key               value
+//   store             "store"           StoreRecord
+//   windows           id                WindowRecord
+//   allocations       id                AllocationRecord
+//   uses              id                UseRecord
+//   names             window name       id of the window; only of windows that are found by their name
+//   services          service name      ServiceRecord
+//   window_uses       window id         ids of its uses
+//   window_services   window id         its service names
+//
+// An id as key or value is 8 bytes, big endian, so that the tables are in the order of the ids.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "format/catalog.hpp"
+#include "nam/folder.hpp"
+#include "nam/lmdb.hpp"
+
+namespace psnam::nam {
+
+enum class Table : std::size_t { store, windows, allocations, uses, names, services, window_uses, window_services };
+
+/// A window is found by its name while it is persistent, or while another node decides whether it is.
+[[nodiscard]] inline bool is_findable(const format::WindowRecord& window) noexcept {
+  return window.consistency == format::Consistency::persistent || window.in_doubt;
+}
+
+/// The allocations of this store that a window has, each once, in order.
+[[nodiscard]] std::vector<std::uint64_t> allocations_of(const format::WindowRecord& window);
+
+/// A transaction in terms of records. Errors name the catalog's file.
+class CatalogTransaction {
+ public:
+  CatalogTransaction(Transaction transaction, const std::string& shown) noexcept
+      : transaction_{std::move(transaction)}, shown_{&shown} {}
+
+  [[nodiscard]] Result<format::StoreRecord> store();
+  [[nodiscard]] Status put(const format::StoreRecord& record);
+
+  [[nodiscard]] Result<std::optional<format::WindowRecord>> window(std::uint64_t id);
+  [[nodiscard]] Result<std::optional<format::AllocationRecord>> allocation(std::uint64_t id);
+  [[nodiscard]] Result<std::optional<format::UseRecord>> use(std::uint64_t id);
+  [[nodiscard]] Result<std::optional<format::ServiceRecord>> service(std::string_view name);
+  [[nodiscard]] Result<std::optional<std::uint64_t>> window_called(std::string_view name);
+  [[nodiscard]] Result<std::vector<std::uint64_t>> uses_of(std::uint64_t window_id);
+  [[nodiscard]] Result<std::vector<std::string>> services_of(std::uint64_t window_id);
+
+  [[nodiscard]] Status put(const format::WindowRecord& record);
+  [[nodiscard]] Status put(const format::AllocationRecord& record);
+  [[nodiscard]] Status put(const format::UseRecord& record);
+  [[nodiscard]] Status put_service(std::string_view name, const format::ServiceRecord& record);
+  [[nodiscard]] Status put_name(std::string_view name, std::uint64_t window_id);
+
+  [[nodiscard]] Status erase_window(std::uint64_t id);
+  [[nodiscard]] Status erase_allocation(std::uint64_t id);
+  [[nodiscard]] Status erase_use(const format::UseRecord& record);
+  [[nodiscard]] Status erase_service(std::string_view name, std::uint64_t window_id);
+  [[nodiscard]] Status erase_name(std::string_view name);
+
+  [[nodiscard]] Result<std::vector<format::WindowRecord>> windows();
+  [[nodiscard]] Result<std::vector<format::AllocationRecord>> allocations();
+  [[nodiscard]] Result<std::vector<format::UseRecord>> uses();
+  [[nodiscard]] Result<std::vector<std::pair<std::string, std::uint64_t>>> names();
+  [[nodiscard]] Result<std::vector<std::pair<std::string, format::ServiceRecord>>> services();
+  [[nodiscard]] Result<std::uint64_t> entries(Table table);
+
+  [[nodiscard]] Status commit() { return transaction_.commit(); }
+
+ private:
+  template <class Record>
+  [[nodiscard]] Result<Record> decoded(Result<Record> record) const;
+  template <class Record, class Decode>
+  [[nodiscard]] Result<std::optional<Record>> find(Table table, Bytes key, Decode decode);
+  template <class Record, class Decode>
+  [[nodiscard]] Result<std::vector<Record>> all(Table table, Decode decode);
+  [[nodiscard]] Result<std::uint64_t> id_in(Bytes value) const;
+
+  Transaction transaction_;
+  const std::string* shown_;
+};
+
+/// Thread-safe; see Environment for what a forked child may do.
+class Catalog {
+ public:
+  [[nodiscard]] static Result<bool> exists(const Folder& folder);
+  /// Makes the catalog of a new store; it appears whole or not at all. The caller holds the folder's lock.
+  static Status make(const Folder& folder, const format::StoreRecord& record);
+  /// The caller holds the folder's lock.
+  static Result<std::unique_ptr<Catalog>> open(const Folder& folder);
+
+  [[nodiscard]] Result<CatalogTransaction> read();
+  [[nodiscard]] Result<CatalogTransaction> write();
+  /// Has the file system set memory aside for `bytes` of new records and for what it takes to remove records later, so that a
+  /// full file system never hinders a removal. Code::no_memory.
+  [[nodiscard]] Status require_room(std::uint64_t bytes);
+  [[nodiscard]] Status forget_dead_readers() { return environment_->forget_dead_readers(); }
+  [[nodiscard]] const std::string& shown() const noexcept { return environment_->shown(); }
+
+ private:
+  explicit Catalog(std::unique_ptr<Environment> environment) noexcept : environment_{std::move(environment)} {}
+
+  std::unique_ptr<Environment> environment_;
+  std::atomic<std::uint64_t> set_aside_end_{0};  // of the data file, in bytes
+};
+
+}  // namespace psnam::nam

@@ -1,0 +1,160 @@
+// Compares the catalog of the embedded store with its files and with itself.
+//
+// The writer's lock is held meanwhile, so nothing that is compared can change: records do not change without it, a file of a
+// findable window is removed only after a transaction, and a file is made only after its record. Files of windows that are
+// still volatile may be on their way, so only their size limit is judged.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "nam/store_impl.hpp"
+
+namespace psnam::nam {
+namespace {
+
+/// Everything that is compared.
+struct Contents {
+  format::StoreRecord store;
+  std::map<std::uint64_t, format::WindowRecord> windows;
+  std::map<std::uint64_t, format::AllocationRecord> allocations;
+  std::map<std::uint64_t, format::UseRecord> uses;
+  std::map<std::string, std::uint64_t> names;
+  std::map<std::string, format::ServiceRecord> services;
+  std::vector<MemoryFile> memory;
+  std::vector<MemoryFile> control;
+};
+
+template <class Record>
+std::map<std::uint64_t, Record> by_id(std::vector<Record> records) {
+  std::map<std::uint64_t, Record> map;
+  for (auto& record : records) {
+    const std::uint64_t id = record.id;
+    map.emplace(id, std::move(record));
+  }
+  return map;
+}
+
+Result<Contents> read_contents(CatalogTransaction& transaction, const FileArea& memory, const FileArea& control) {
+  Contents contents;
+  PSNAM_TRY(contents.store, transaction.store());
+  PSNAM_TRY(auto windows, transaction.windows());
+  contents.windows = by_id(std::move(windows));
+  PSNAM_TRY(auto allocations, transaction.allocations());
+  contents.allocations = by_id(std::move(allocations));
+  PSNAM_TRY(auto uses, transaction.uses());
+  contents.uses = by_id(std::move(uses));
+  PSNAM_TRY(auto names, transaction.names());
+  contents.names = {names.begin(), names.end()};
+  PSNAM_TRY(auto services, transaction.services());
+  contents.services = {services.begin(), services.end()};
+  PSNAM_TRY(contents.memory, memory.list());
+  PSNAM_TRY(contents.control, control.list());
+  return contents;
+}
+
+void check_regions(const Contents& all, const format::WindowRecord& window, Findings& findings) {
+  for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
+    const auto& region = window.regions[rank];
+    if (region.allocation_id == 0) continue;
+    const auto found = all.allocations.find(region.allocation_id);
+    if (found == all.allocations.end())
+      findings.push_back(fmt::format("window {} \"{}\": the allocation {:016x} of rank {} has no record", window.id,
+                                     window.name, region.allocation_id, rank));
+    else if (region.offset_bytes + region.size_bytes > found->second.size_bytes)
+      findings.push_back(fmt::format("window {} \"{}\": the region of rank {} ends at byte {} of an allocation of {}",
+                                     window.id, window.name, rank, region.offset_bytes + region.size_bytes,
+                                     found->second.size_bytes));
+  }
+}
+
+void check_windows(const Contents& all, Findings& findings) {
+  for (const auto& [id, window] : all.windows) {
+    const auto name = all.names.find(window.name);
+    const bool found = name != all.names.end() && name->second == id;
+    if (is_findable(window) && !found)
+      findings.push_back(fmt::format("window {} \"{}\" is persistent and not found by its name", id, window.name));
+    if (!is_findable(window) && found)
+      findings.push_back(fmt::format("window {} \"{}\" is volatile and found by its name", id, window.name));
+    check_regions(all, window, findings);
+  }
+  for (const auto& [name, id] : all.names)
+    if (!all.windows.contains(id)) findings.push_back(fmt::format("the name \"{}\" leads to window {}, which is missing", name, id));
+  for (const auto& [service, record] : all.services) {
+    const auto name = all.names.find(record.port_name);
+    if (name == all.names.end() || name->second != record.window_id)
+      findings.push_back(fmt::format("the service \"{}\" leads to \"{}\", which is no window's name", service, record.port_name));
+  }
+}
+
+Status check_uses(CatalogTransaction& transaction, const Contents& all, Findings& findings) {
+  for (const auto& [id, use] : all.uses) {
+    if (!all.windows.contains(use.window_id))
+      findings.push_back(fmt::format("use {} is of window {}, which is missing", id, use.window_id));
+    PSNAM_TRY(const auto uses, transaction.uses_of(use.window_id));
+    if (std::find(uses.begin(), uses.end(), id) == uses.end())
+      findings.push_back(fmt::format("window {} does not know its use {}", use.window_id, id));
+  }
+  PSNAM_TRY(const std::uint64_t known, transaction.entries(Table::window_uses));
+  if (known != all.uses.size())
+    findings.push_back(fmt::format("the windows know {} uses, there are {}", known, all.uses.size()));
+  PSNAM_TRY(const std::uint64_t led, transaction.entries(Table::window_services));
+  if (led != all.services.size())
+    findings.push_back(fmt::format("the windows know {} services, there are {}", led, all.services.size()));
+  return {};
+}
+
+void check_allocations(const Contents& all, Findings& findings) {
+  std::uint64_t reserved = 0;
+  std::set<std::uint64_t> held;
+  for (const auto& [id, window] : all.windows)
+    for (const std::uint64_t allocation : allocations_of(window)) held.insert(allocation);
+  for (const auto& [id, allocation] : all.allocations) {
+    if (allocation.reserve == format::Reserve::full) reserved += allocation.size_bytes;
+    if (!held.contains(id) || !all.windows.contains(allocation.window_id))
+      findings.push_back(fmt::format("the allocation {:016x} belongs to no window", id));
+  }
+  if (reserved != all.store.reserved_bytes)
+    findings.push_back(fmt::format("{} bytes count as reserved, the allocations have {}", all.store.reserved_bytes, reserved));
+}
+
+void check_files(const Contents& all, const FileArea& memory, const FileArea& control, Findings& findings) {
+  std::map<std::uint64_t, std::uint64_t> sizes;
+  for (const auto& file : all.memory) {
+    sizes.emplace(file.id, file.size_bytes);
+    const auto found = all.allocations.find(file.id);
+    if (found == all.allocations.end())
+      findings.push_back(fmt::format("{} belongs to no allocation", memory.shown(file.id)));
+    else if (file.size_bytes > found->second.size_bytes)
+      findings.push_back(fmt::format("{} has {} bytes, its record says {}", memory.shown(file.id), file.size_bytes,
+                                     found->second.size_bytes));
+  }
+  for (const auto& file : all.control)
+    if (!all.uses.contains(file.id)) findings.push_back(fmt::format("{} belongs to no use", control.shown(file.id)));
+  for (const auto& [id, allocation] : all.allocations) {
+    const auto window = all.windows.find(allocation.window_id);
+    if (window == all.windows.end() || !is_findable(window->second)) continue;
+    const auto size = sizes.find(id);
+    if (size == sizes.end())
+      findings.push_back(fmt::format("{}, memory of \"{}\", is missing", memory.shown(id), window->second.name));
+    else if (size->second < allocation.size_bytes)
+      findings.push_back(fmt::format("{}, memory of \"{}\", has {} bytes, its record says {}", memory.shown(id),
+                                     window->second.name, size->second, allocation.size_bytes));
+  }
+}
+
+}  // namespace
+
+Result<Findings> Store::check() {
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(const Contents contents, read_contents(transaction, impl_->memory, impl_->control));
+  Findings findings;
+  check_windows(contents, findings);
+  PSNAM_CHECK(check_uses(transaction, contents, findings));
+  check_allocations(contents, findings);
+  check_files(contents, impl_->memory, impl_->control, findings);
+  return findings;
+}
+
+}  // namespace psnam::nam

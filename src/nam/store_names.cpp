@@ -1,0 +1,65 @@
+// Service names of the embedded store: they lead to the name of a window and go when that name goes.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nam/store_impl.hpp"
+
+namespace psnam::nam {
+namespace {
+
+constexpr std::size_t kMaxServiceBytes = 255;
+
+Error no_such_service(std::string_view service, const Folder& folder) {
+  return Error{Code::service_not_found,
+               fmt::format("the store {} has no service called \"{}\"", folder.path().string(), service)};
+}
+
+}  // namespace
+
+Status check_service_name(std::string_view name) {
+  const bool clean = std::all_of(name.begin(), name.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
+  if (name.empty() || name.size() > kMaxServiceBytes || !clean)
+    return Error{Code::info_value, fmt::format("a service name has 1 to {} bytes without control characters, this has {}",
+                                               kMaxServiceBytes, name.size())};
+  return {};
+}
+
+Status Store::publish(std::string_view service, std::string_view port_name) {
+  PSNAM_CHECK(check_service_name(service));
+  if (!check_window_name(port_name)) return no_such_window(port_name, impl_->folder);
+  PSNAM_CHECK(impl_->catalog->require_room(0));
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(const auto window_id, transaction.window_called(port_name));
+  if (!window_id) return no_such_window(port_name, impl_->folder);
+  PSNAM_TRY(const auto taken, transaction.service(service));
+  if (taken)
+    return Error{Code::service_exists,
+                 fmt::format("the service \"{}\" is published already, for \"{}\"", service, taken->port_name)};
+  PSNAM_CHECK(transaction.put_service(
+      service, format::ServiceRecord{.window_id = *window_id, .port_name = std::string{port_name}}));
+  return transaction.commit();
+}
+
+Result<std::string> Store::lookup(std::string_view service) {
+  if (!check_service_name(service)) return no_such_service(service, impl_->folder);
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
+  PSNAM_TRY(auto record, transaction.service(service));
+  if (!record) return no_such_service(service, impl_->folder);
+  return std::move(record->port_name);
+}
+
+Status Store::unpublish(std::string_view service, std::string_view port_name) {
+  if (!check_service_name(service)) return no_such_service(service, impl_->folder);
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(const auto record, transaction.service(service));
+  if (!record) return no_such_service(service, impl_->folder);
+  if (record->port_name != port_name)
+    return Error{Code::name_not_found,
+                 fmt::format("the service \"{}\" leads to \"{}\", not to \"{}\"", service, record->port_name, port_name)};
+  PSNAM_CHECK(transaction.erase_service(service, record->window_id));
+  return transaction.commit();
+}
+
+}  // namespace psnam::nam

@@ -1,0 +1,69 @@
+// What windows need of the process they live in.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/options.hpp"
+#include "base/result.hpp"
+#include "nam/store.hpp"
+#include "rma/real.hpp"
+#include "rma/type_table.hpp"
+#include "trace/histogram.hpp"
+#include "win/info.hpp"
+
+namespace psnam::win {
+
+class Context {
+ public:
+  Context(const Real& real, rma::TypeTable& types, const Options& options, trace::Histogram* histogram) noexcept
+      : real_{real}, types_{types}, options_{options}, histogram_{histogram} {}
+
+  [[nodiscard]] const Real& real() const noexcept { return real_; }
+  [[nodiscard]] rma::TypeTable& types() const noexcept { return types_; }
+  [[nodiscard]] const Options& options() const noexcept { return options_; }
+  [[nodiscard]] trace::Histogram* histogram() const noexcept { return histogram_; }
+
+  /// The store, opened on first use and then kept. Thread-safe.
+  Result<nam::Store*> store();
+  /// The store if there is one already; null if not. Makes nothing.
+  Result<nam::Store*> existing_store();
+
+  /// Until this is called every use of a store fails: MPI's world has to be there first.
+  void allow_windows() noexcept { allowed_.store(true, std::memory_order_release); }
+  /// From now on every use of a store fails with `error`: the environment is wrong.
+  void fail_with(Error error);
+  /// PSNAM_DEFAULTS, parsed.
+  Status load_defaults();
+  [[nodiscard]] const std::vector<KeyValue>& default_pairs() const noexcept { return default_pairs_; }
+  /// Code::unsupported if PSNAM_MANAGER names a manager, which this version does not reach.
+  [[nodiscard]] Status check_manager() const;
+  /// Whether a job on `nodes` nodes can have windows with PSNAM_PATH as it is.
+  [[nodiscard]] Status check_path(std::size_t nodes) const;
+  /// Whether the histogram counts a message to a region of `manifestation`, moved by a copy (`mapped`) or by the MPI library.
+  [[nodiscard]] bool counts(format::Manifestation manifestation, bool mapped) const noexcept;
+
+  /// Warns, once for each key, that it is not known.
+  void warn_unknown_keys(const std::vector<KeyValue>& pairs);
+
+ private:
+  Result<nam::Store*> open_store(bool create);
+
+  const Real& real_;
+  rma::TypeTable& types_;
+  const Options& options_;
+  trace::Histogram* histogram_;
+  std::atomic<bool> allowed_{false};
+  std::mutex mutex_;
+  std::unique_ptr<nam::Store> store_;
+  std::set<std::string> warned_keys_;
+  std::vector<KeyValue> default_pairs_;
+  std::optional<Error> environment_error_;
+};
+
+}  // namespace psnam::win

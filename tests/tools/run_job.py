@@ -1,0 +1,30 @@
+"""Runs one MPI test program as one job: run_job.py [--np N] [--nodes A:2,B:2] [--preload LIB] [--env K=V]... -- PROGRAM ARGS..."""
+
+import argparse
+import sys
+
+from jobs import Site
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--np", type=int, default=1)
+    parser.add_argument("--nodes", help="simulated nodes and their ranks, A:2,B:2")
+    parser.add_argument("--preload")
+    parser.add_argument("--env", action="append", default=[])
+    parser.add_argument("--timeout", type=float, default=240)
+    parser.add_argument("program", nargs="+")
+    arguments = parser.parse_args()
+    nodes = {"node": arguments.np}
+    if arguments.nodes:
+        nodes = {name: int(count) for name, count in (part.split(":") for part in arguments.nodes.split(","))}
+    with Site(arguments.preload, tuple(nodes)) as site:
+        result = site.job(nodes, arguments.program, dict(pair.split("=", 1) for pair in arguments.env), arguments.timeout)
+        print(result.output)
+        if result.timed_out:
+            sys.exit(f"ran longer than {arguments.timeout} s")
+        sys.exit(result.returncode)
+
+
+if __name__ == "__main__":
+    main()
