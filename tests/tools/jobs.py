@@ -46,6 +46,9 @@ class Site:
     def store(self):
         return next(iter(self.stores.values()))
 
+    def has_store(self):
+        return any(os.path.exists(store) for store in self.stores.values())
+
     def _program(self, node, program, env):
         settings = {"PSNAM_STORE": self.stores[node]}
         settings.update(env)
