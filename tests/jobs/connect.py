@@ -5,7 +5,7 @@ import sys
 from jobs import Site, files_of
 
 
-def main(library, program):
+def main(library, program, *_):
     with Site(library) as site:
         site.expect(2, [program, "--gtest_filter=Producer.*"])
         before = files_of(site.store)

@@ -5,7 +5,7 @@ import sys
 from jobs import Site, files_of
 
 
-def main(library, program):
+def main(library, program, *_):
     def role(name):
         return [program, f"--gtest_filter={name}"]
 

@@ -9,7 +9,7 @@ def native_lines(output):
     return [line for line in output.splitlines() if line.startswith("native: ")]
 
 
-def main(library, program):
+def main(library, program, *_):
     with Site(library) as site:
         for role, ranks in (("Publisher", 2), ("User", 3), ("Ender", 2)):
             site.expect(ranks, [program, f"--gtest_filter={role}.*"])

@@ -5,7 +5,7 @@ import sys
 from jobs import Site, files_of
 
 
-def main(library, program):
+def main(library, program, *_):
     with Site(library) as site:
 
         def role(name, ranks, **arguments):

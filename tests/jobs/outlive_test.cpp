@@ -44,7 +44,10 @@ std::string name_of_window(const Case& c) {
 
 class Role : public testing::TestWithParam<Case> {
  protected:
-  void SetUp() override { MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN); }
+  void SetUp() override {
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  }
 };
 class Producer : public Role {};
 class Reader : public Role {};
