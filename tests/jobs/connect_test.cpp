@@ -3,7 +3,7 @@
 #include <array>
 #include <sstream>
 
-#include "job_window.hpp"
+#include "tools/job_window.hpp"
 
 namespace psnam::test {
 namespace {

@@ -1,5 +1,5 @@
 // Jobs that use one window at the same time, and how long its memory lives.
-#include "job_window.hpp"
+#include "tools/job_window.hpp"
 
 namespace psnam::test {
 namespace {

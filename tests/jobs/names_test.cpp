@@ -1,5 +1,5 @@
 // Service names of windows, kept in the catalog, beside those that are the MPI library's own.
-#include "job_window.hpp"
+#include "tools/job_window.hpp"
 
 namespace psnam::test {
 namespace {

@@ -2,7 +2,7 @@
 // other. The script simulates nodes by stores and runs the roles.
 #include <array>
 
-#include "job_window.hpp"
+#include "tools/job_window.hpp"
 
 namespace psnam::test {
 namespace {

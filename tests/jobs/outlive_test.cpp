@@ -1,6 +1,6 @@
 // A window outlives its job: one job makes and fills windows of every structure and mix of manifestations, jobs of other sizes
 // find, read, write and remove them. The script runs the roles (test suites) as jobs of their own.
-#include "job_window.hpp"
+#include "tools/job_window.hpp"
 
 namespace psnam::test {
 namespace {
