@@ -145,9 +145,7 @@ Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft,
 
 Status withdraw_name(CatalogTransaction& transaction, const format::WindowRecord& window) {
   PSNAM_TRY(const auto owner, transaction.window_called(window.name));
-  if (owner == window.id) PSNAM_CHECK(transaction.erase_name(window.name));
-  PSNAM_TRY(const auto services, transaction.services_of(window.id));
-  for (const auto& service : services) PSNAM_CHECK(transaction.erase_service(service, window.id));
+  if (owner == window.id) return transaction.erase_name(window.name);
   return {};
 }
 
@@ -176,7 +174,7 @@ Result<std::string> Store::set_consistency(std::uint64_t window_id, format::Cons
 }
 
 Result<format::WindowRecord> Store::find(std::string_view name) {
-  PSNAM_CHECK(check_window_name(name));
+  if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(const auto id, transaction.window_called(name));
   if (!id) return no_such_window(name, impl_->folder);
@@ -196,7 +194,7 @@ Result<format::WindowRecord> Store::get(std::uint64_t window_id) {
 
 Result<WindowUse> Store::open(std::string_view name, AccessRight right, std::span<const format::ProcessIdentity> users) {
   PSNAM_CHECK(check_users(users));
-  PSNAM_CHECK(check_window_name(name));
+  if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   PSNAM_TRY(const Caller caller, this_caller());
   PSNAM_CHECK(impl_->catalog->require_room(users.size_bytes()));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
