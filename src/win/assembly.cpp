@@ -50,9 +50,13 @@ Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_nod
   if (can_share_page(plan)) {
     PSNAM_CHECK(plan.team.agree(share_page(plan, parts)));
   } else {
-    PSNAM_TRY(parts.team, sync::make_own_comm_team(real, plan.comm));
+    auto team = sync::make_own_comm_team(real, plan.comm);
+    if (team) parts.team = std::move(*team);
+    PSNAM_CHECK(plan.team.agree(std::move(team).status()));
   }
-  PSNAM_TRY(parts.native, make_native_window(real, MPI_INFO_NULL, plan.comm));
+  auto native = make_native_window(real, plan.info, plan.comm);
+  if (native) parts.native = *native;
+  PSNAM_CHECK(plan.team.agree(std::move(native).status()));
   if (!plan.spans_nodes) return {};
   return expose_regions(real, plan.team, plan.job, plan.rank, parts.use.window, job_node, *parts.regions, parts.native);
 }
