@@ -43,15 +43,21 @@ Status share_page(const TeamPlan& plan, WindowParts& parts) {
   return parts.store->drop_control(parts.use.use_id);
 }
 
+/// A shared page is much faster, but a file system without room for it is no reason to refuse a window that exists.
+Status make_team(const TeamPlan& plan, WindowParts& parts) {
+  if (can_share_page(plan)) {
+    Status shared = plan.team.agree(share_page(plan, parts));
+    if (shared || shared.error().code != Code::no_memory) return shared;
+  }
+  PSNAM_TRY(parts.team, sync::make_own_comm_team(plan.context.real(), plan.comm));
+  return {};
+}
+
 }  // namespace
 
 Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_node, WindowParts& parts) {
   const Real& real = plan.context.real();
-  if (can_share_page(plan)) {
-    PSNAM_CHECK(plan.team.agree(share_page(plan, parts)));
-  } else {
-    PSNAM_TRY(parts.team, sync::make_own_comm_team(real, plan.comm));
-  }
+  PSNAM_CHECK(make_team(plan, parts));
   PSNAM_TRY(parts.native, make_native_window(real, MPI_INFO_NULL, plan.comm));
   if (!plan.spans_nodes) return {};
   return expose_regions(real, plan.team, plan.job, plan.rank, parts.use.window, job_node, *parts.regions, parts.native);
