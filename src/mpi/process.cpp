@@ -18,8 +18,17 @@ Runtime::Runtime(const Real& real) : real_{real}, types_{std::make_unique<rma::T
   context_ = std::make_unique<win::Context>(real_, *types_, options_, histogram_.get());
   refuse_windows_on_error(std::move(options).status());
   refuse_windows_on_error(context_->load_defaults());
-  refuse_windows_on_error(load_types());
-  publish_facts();
+  int initialized = 0;
+  real_.Initialized(&initialized);
+  if (initialized != 0) start();
+}
+
+void Runtime::start() {
+  std::call_once(started_, [this] {
+    refuse_windows_on_error(load_types());
+    publish_facts();
+    context_->allow_windows();
+  });
 }
 
 /// A wrong environment is no reason to end a program that may not use windows at all; it is told now and by every window.

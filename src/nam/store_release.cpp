@@ -27,6 +27,7 @@ Result<Store::Impl::Dead> Store::Impl::find_dead() {
 }
 
 Result<Collected> Store::Impl::collect() {
+  PSNAM_CHECK(catalog->settle());
   PSNAM_TRY(const Dead dead, find_dead());
   if (dead.uses.empty() && dead.windows.empty()) return Collected{};
   return end(dead.uses, dead.windows);

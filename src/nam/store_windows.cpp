@@ -158,7 +158,7 @@ Result<std::string> Store::set_consistency(std::uint64_t window_id, format::Cons
   PSNAM_TRY(const auto uses, transaction.uses_of(window_id));
   if (uses.empty() && !is_findable(*window)) return no_window_with(window_id, impl_->folder);
   if (to_be_found) {
-    if (window->name.empty()) window->name = "psnam-" + format::to_string(window->uuid);
+    if (window->name.empty()) window->name = fmt::format("psnam-{}", format::to_string(window->uuid));
     PSNAM_TRY(const auto owner, transaction.window_called(window->name));
     if (owner && *owner != window_id) return name_taken(window->name, impl_->folder);
     if (!owner) PSNAM_CHECK(transaction.put_name(window->name, window_id));

@@ -100,7 +100,7 @@ Run RunList::pop_last_block() noexcept {
 
 void RunList::join(Run run) {
   if (!runs_.empty() && extend_last(run)) return;
-  if (runs_.size() == kMaxRuns)
+  if (runs_.size() == max_runs_)
     too_many_ = true;
   else
     runs_.push_back(run);
@@ -123,7 +123,7 @@ bool RunList::extend_last(const Run& run) noexcept {
 Status RunList::status() const {
   if (overflow_) return Error{Code::datatype, "the datatype reaches beyond the 64-bit address range"};
   if (too_many_)
-    return Error{Code::no_memory, fmt::format("the datatype consists of more than {} irregular pieces", kMaxRuns)};
+    return Error{Code::no_memory, fmt::format("the datatype consists of more than {} irregular pieces", max_runs_)};
   return {};
 }
 

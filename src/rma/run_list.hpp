@@ -17,6 +17,8 @@ class RunList {
   /// spent.
   static constexpr std::size_t kMaxRuns = std::size_t{1} << 26;
 
+  explicit RunList(std::size_t max_runs = kMaxRuns) noexcept : max_runs_{max_runs} {}
+
   /// The blocks of `run` follow those present.
   void append(Run run);
   /// The blocks of `list`, moved by `at` bytes, follow those present.
@@ -39,6 +41,7 @@ class RunList {
   void repeat_each(std::int64_t n, std::ptrdiff_t stride);
 
   std::vector<Run> runs_;
+  std::size_t max_runs_;
   bool overflow_ = false;
   bool too_many_ = false;
 };

@@ -56,12 +56,12 @@ bool has_come(const std::atomic<std::uint32_t>& word, std::uint32_t generation) 
 class NodeTeam final : public Team {
  public:
   NodeTeam(const Real& real, Mapping page, std::uint32_t rank, std::uint32_t size) noexcept
-      : real_{real}, page_{std::move(page)}, cells_{cells_of(page_)}, rank_{rank}, size_{size} {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    ::sched_getaffinity(0, sizeof cpus, &cpus);
-    crowded_ = ::sysconf(_SC_NPROCESSORS_ONLN) < static_cast<long>(size) || CPU_COUNT(&cpus) < 1;
-  }
+      : real_{real},
+        page_{std::move(page)},
+        cells_{cells_of(page_)},
+        rank_{rank},
+        size_{size},
+        crowded_{::sysconf(_SC_NPROCESSORS_ONLN) < static_cast<long>(size)} {}
 
   Status barrier() override {
     const std::uint32_t generation = ++generation_;
@@ -157,7 +157,7 @@ class NodeTeam final : public Team {
   std::uint32_t rank_;
   std::uint32_t size_;
   std::uint32_t generation_ = 0;
-  bool crowded_ = false;  ///< more processes than processors: spinning would keep the awaited one from running
+  bool crowded_;  ///< more processes than processors: spinning would keep the awaited one from running
 };
 
 }  // namespace

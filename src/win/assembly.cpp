@@ -49,8 +49,9 @@ Status make_team(const TeamPlan& plan, WindowParts& parts) {
     Status shared = plan.team.agree(share_page(plan, parts));
     if (shared || shared.error().code != Code::no_memory) return shared;
   }
-  PSNAM_TRY(parts.team, sync::make_own_comm_team(plan.context.real(), plan.comm));
-  return {};
+  auto team = sync::make_own_comm_team(plan.context.real(), plan.comm);
+  if (team) parts.team = std::move(*team);
+  return plan.team.agree(std::move(team).status());
 }
 
 }  // namespace
@@ -58,7 +59,9 @@ Status make_team(const TeamPlan& plan, WindowParts& parts) {
 Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_node, WindowParts& parts) {
   const Real& real = plan.context.real();
   PSNAM_CHECK(make_team(plan, parts));
-  PSNAM_TRY(parts.native, make_native_window(real, MPI_INFO_NULL, plan.comm));
+  auto native = make_native_window(real, plan.info, plan.comm);
+  if (native) parts.native = *native;
+  PSNAM_CHECK(plan.team.agree(std::move(native).status()));
   if (!plan.spans_nodes) return {};
   return expose_regions(real, plan.team, plan.job, plan.rank, parts.use.window, job_node, *parts.regions, parts.native);
 }

@@ -17,6 +17,7 @@ namespace psnam::win {
 struct TeamPlan {
   Context& context;
   MPI_Comm comm;
+  MPI_Info info;  ///< the program's, for the native window
   sync::CommTeam& team;  ///< over comm
   const Job& job;
   std::span<const RankIdentity> identities;

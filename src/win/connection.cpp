@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/log.hpp"
 #include "win/assembly.hpp"
+#include "win/names.hpp"
 
 namespace psnam::win {
 namespace {
@@ -64,10 +64,10 @@ Status Connecting::read_wish() {
   if (!wish_.window) return {};
   context_.warn_unknown_keys(pairs);
   PSNAM_TRY(wish_.right, parse_access(pairs));
-  const std::size_t length = request_.port_name == nullptr ? 0 : ::strnlen(request_.port_name, wish_.name.size());
-  if (length == 0 || length == wish_.name.size())
-    return Error{Code::name_not_found, fmt::format("the window name has {} bytes; a name has 1 to {}", length, wish_.name.size() - 1)};
-  std::memcpy(wish_.name.data(), request_.port_name, length);
+  const std::string_view name = request_.port_name == nullptr ? std::string_view{} : window_name(request_.port_name);
+  if (name.empty() || name.size() >= wish_.name.size())
+    return Error{Code::name_not_found, fmt::format("the window name has {} bytes; a name has 1 to {}", name.size(), wish_.name.size() - 1)};
+  std::copy(name.begin(), name.end(), wish_.name.begin());
   return {};
 }
 
@@ -262,7 +262,7 @@ Result<std::unique_ptr<Window>> Connection::make_window(MPI_Info info) {
     parts->use.use_id = ids[job_.leader(job_.my_node())];
     const Protection protection = parts_.right == nam::AccessRight::read_only ? Protection::read_only : Protection::read_write;
     parts->regions = std::make_unique<Regions>(parts->use.window, parts_.node, parts_.store, protection);
-    const TeamPlan plan{context_, parts_.comm, team, job_, parts_.identities, parts_.rank, parts->spans_nodes};
+    const TeamPlan plan{context_, parts_.comm, info, team, job_, parts_.identities, parts_.rank, parts->spans_nodes};
     return finish_parts(plan, parts_.job_node, *parts);
   };
   Status made = steps();

@@ -17,6 +17,8 @@ Result<nam::Store*> Context::existing_store() {
 Result<nam::Store*> Context::open_store(bool create) {
   const std::lock_guard lock{mutex_};
   if (store_) return store_.get();
+  if (!allowed_.load(std::memory_order_acquire))
+    return Error{Code::unsupported, "PSNAM windows need MPI_Init or MPI_Init_thread; this program has opened MPI sessions only"};
   if (environment_error_) return *environment_error_;
   PSNAM_CHECK(check_manager());
   nam::StoreOptions options;

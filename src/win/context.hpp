@@ -1,6 +1,7 @@
 // What windows need of the process they live in.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,6 +34,8 @@ class Context {
   /// The store if there is one already; null if not. Makes nothing.
   Result<nam::Store*> existing_store();
 
+  /// Until this is called every use of a store fails: MPI's world has to be there first.
+  void allow_windows() noexcept { allowed_.store(true, std::memory_order_release); }
   /// From now on every use of a store fails with `error`: the environment is wrong.
   void fail_with(Error error);
   /// PSNAM_DEFAULTS, parsed.
@@ -55,6 +58,7 @@ class Context {
   rma::TypeTable& types_;
   const Options& options_;
   trace::Histogram* histogram_;
+  std::atomic<bool> allowed_{false};
   std::mutex mutex_;
   std::unique_ptr<nam::Store> store_;
   std::set<std::string> warned_keys_;

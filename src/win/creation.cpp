@@ -264,7 +264,7 @@ Status Creation::assemble() {
 Status Creation::build() {
   PSNAM_CHECK(team_.agree(take_memory()));
   PSNAM_CHECK(team_.agree(assemble()));
-  const TeamPlan plan{context_, request_.comm, team_, *job_, identities_, rank_, job_->nodes() > 1};
+  const TeamPlan plan{context_, request_.comm, request_.info, team_, *job_, identities_, rank_, job_->nodes() > 1};
   return finish_parts(plan, job_node_, *parts_);
 }
 

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Layers: an include points down, and only to the layers that the table allows; mpi.h is included below the waterline only."""
+
+import re
+
+import tree
+
+# Folder of src -> the layers it may include, beside itself. The order is from the ground up: an include never points to a
+# later row. ARCHITECTURE.md shows the same table.
+ALLOWED = {
+    "base": [],
+    "format": ["base"],
+    "trace": ["base"],
+    "segments": ["base", "format"],
+    "backends": ["base", "format", "trace"],
+    "nam": ["base", "format", "trace", "segments", "backends"],
+    "manifestations": ["base", "format", "segments", "backends", "nam"],
+    # format: a structure lays regions out as the records that the catalog keeps of them.
+    "structures": ["base", "format", "manifestations"],
+    "rma": ["base", "manifestations", "structures"],
+    # rma: real.hpp there is the table of the MPI library's own functions, which a team calls.
+    "sync": ["base", "format", "manifestations", "rma"],
+    "checkpoint": ["base", "format", "nam", "manifestations", "structures"],
+    "win": ["base", "format", "trace", "segments", "backends", "nam", "manifestations", "structures", "rma", "sync", "checkpoint"],
+    # rma: real.hpp again, which src/mpi fills. Nothing else of that layer is its business.
+    "mpi": ["base", "trace", "rma", "win"],
+    "capi": ["base", "nam", "win", "checkpoint"],
+    "daemon": ["base", "trace", "nam"],
+    # format: namctl prints the records that the service hands out.
+    "cli": ["base", "format", "trace", "nam"],
+}
+BELOW_WATERLINE = ["rma", "sync", "checkpoint", "win", "mpi", "capi"]
+PUBLIC = {"psnam.h": True, "nam.h": False, "nam_ext.h": True}  # header of include/ -> whether it includes mpi.h
+GENERATED = ["psnam_version.hpp"]  # by the build, from a .in file in src
+
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
+
+
+def _judge(layer, header, quoted):
+    """Why `layer` may not include `header`; None if it may."""
+    mpi = header == "mpi.h" or PUBLIC.get(header, False)
+    if mpi and layer not in BELOW_WATERLINE:
+        return f"<{header}> above the MPI waterline: only {', '.join(BELOW_WATERLINE)} may"
+    if not quoted or header in PUBLIC:
+        return None
+    if header in GENERATED:
+        return None
+    if "/" not in header or header.startswith("."):
+        return f'"{header}": includes are named from src on, "layer/file.hpp"'
+    target = header.split("/")[0]
+    if target not in ALLOWED:
+        return f'"{header}": there is no layer {target}'
+    if target != layer and target not in ALLOWED[layer]:
+        return f'"{header}": {layer} may include {", ".join(ALLOWED[layer]) or "nothing"} only'
+    return None
+
+
+def check(root):
+    """Findings in src and include."""
+    findings = []
+    for name in tree.files(root, ".hpp", ".cpp", ".h", ".c", under=("src", "include")):
+        source = tree.without_comments(tree.text(root, name) or "", keep_strings=True)
+        layer = name.parts[1]
+        if name.parts[0] == "src" and (len(name.parts) < 3 or layer not in ALLOWED):
+            findings.append(f"{name}: lies in no layer of the table")
+            continue
+        for match in _INCLUDE.finditer(source):
+            header, quoted = match[1] or match[2], match[1] is not None
+            line = source.count("\n", 0, match.start()) + 1
+            if name.parts[0] == "include":
+                reason = f'"{header}": a public header includes nothing of src' if quoted and header not in PUBLIC else None
+            else:
+                reason = _judge(layer, header, quoted)
+                if reason is None and quoted and header not in [*PUBLIC, *GENERATED] and not (root / "src" / header).is_file():
+                    reason = f'"{header}" does not exist'
+            if reason:
+                findings.append(f"{name}:{line}: {reason}")
+    return findings
+
+
+def table_findings():
+    """The table itself: each row points to earlier rows only."""
+    rows = list(ALLOWED)
+    return [f"table: {row} may include {target}, which is not below it"
+            for row, targets in ALLOWED.items() for target in targets
+            if target not in rows or rows.index(target) >= rows.index(row)]
+
+
+if __name__ == "__main__":
+    tree.main("layers", __doc__, lambda root: table_findings() + check(root))
