@@ -41,6 +41,7 @@ TEST(Lost, RankEndsTheFenceOfTheOthersWithAnError) {
 
 TEST(Lost, RankEndsTheFreeOfTheOthersWithAnError) {
   MPI_Win win = make();
+  MPI_Win_fence(0, win);
   if (world_rank() == world_size() - 1) die();
   expect_lost(MPI_Win_free(&win));
   leave_at_once();
@@ -48,6 +49,7 @@ TEST(Lost, RankEndsTheFreeOfTheOthersWithAnError) {
 
 TEST(Lost, RankEndsAChangeOfConsistencyWithAnError) {
   MPI_Win win = make();
+  MPI_Win_fence(0, win);
   if (world_rank() == world_size() - 1) die();
   expect_lost(MPI_Win_set_info(win, Info{{"psnam_consistency", "psnam_consistency_persistent"}}));
   leave_at_once();
