@@ -40,6 +40,11 @@ int check(psnam::nam::Store& store) {
   if (!summary) return fail(summary.error());
   const auto reports = store.list();
   if (!reports) return fail(reports.error());
+  for (const auto& report : *reports)
+    for (const auto& use : report.uses)
+      for (const auto& process : use.processes)
+        std::printf("use %ju of \"%s\" by process %u, started at tick %ju\n", std::uintmax_t{use.id}, report.window.name.c_str(), process.pid,
+                    std::uintmax_t{process.start_time_ticks});
   for (const std::string& finding : *findings) std::printf("finding: %s\n", finding.c_str());
   std::printf("windows=%ju allocations=%ju uses=%ju services=%ju reserved=%ju allocated=%ju\n", std::uintmax_t{summary->windows},
               std::uintmax_t{summary->allocations}, std::uintmax_t{summary->uses}, std::uintmax_t{summary->services},
