@@ -1,5 +1,8 @@
 // Each way in which MPI_Win_allocate can be refused: the same error on every rank, nothing left behind, the
 // communicator as before.
+#include <sys/resource.h>
+
+#include <csignal>
 #include <functional>
 #include <limits>
 
@@ -328,6 +331,32 @@ TEST(CreationErrors, ANameThatWasTakenMeanwhileKeepsTheSecondWindowVolatile) {
   EXPECT_EQ(MPI_Win_set_info(first, back), MPI_SUCCESS);
   EXPECT_EQ(MPI_Win_free(&first), MPI_SUCCESS);
   EXPECT_EQ(MPI_Win_free(&second), MPI_SUCCESS);
+  expect_files(0, comm);
+}
+
+TEST(CreationErrors, WhenOneRankGetsNoMemoryThatOfTheOthersGoesToo) {
+  // The last rank may not write files as large as its region; the regions of the others are made before that is known.
+  constexpr rlim_t kLimit = rlim_t{8} << 20;
+  const HandledComm comm;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  if (rank_in(comm) == size_of(comm) - 1) {
+    const rlimit limit{kLimit, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  Request request;
+  request.size = kLimit + 4096;
+  MPI_Win win = MPI_WIN_NULL;
+  const int code = allocate(request, comm, &win);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  expect_handled_once(code);
+  expect_same_error(code, MPI_ERR_NO_MEM, {}, comm);
+  expect_files(0, comm);
+  ASSERT_EQ(allocate(request, comm, &win), MPI_SUCCESS) << "without the limit there is room";
+  expect_files(static_cast<std::size_t>(size_of(comm)), comm);
+  EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
   expect_files(0, comm);
 }
 
