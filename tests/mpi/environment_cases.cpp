@@ -1,4 +1,5 @@
-// What a program sees of the environment variables. Each test is for one setting, which environment_test.py makes; it runs them one by one.
+// What a program sees of the environment variables. Each test is for one setting, which environment_test.py makes; it
+// runs them one by one.
 #include <cstdlib>
 
 #include "errors.hpp"
@@ -65,10 +66,13 @@ TEST(Defaults, AWrongValueIsAnErrorOfEachWindow) {
   MPI_Win win = MPI_WIN_NULL;
   const int code = try_to_allocate(comm, MPI_INFO_NULL, &win);
   expect_handled_once(code);
-  expect_same_error(code, MPI_ERR_INFO_VALUE, {"psnam_manifestation", "\"psnam_manifestation_disk\"", "psnam_manifestation_libnam"}, comm);
+  expect_same_error(code, MPI_ERR_INFO_VALUE,
+                    {"psnam_manifestation", "\"psnam_manifestation_disk\"", "psnam_manifestation_libnam"}, comm);
 }
 
-TEST(Defaults, AWrongKeyIsAnErrorOfOurWindows) { expect_windows_refused(MPI_ERR_INFO_KEY, {"PSNAM_DEFAULTS", "\"psnam_manifest=x\""}); }
+TEST(Defaults, AWrongKeyIsAnErrorOfOurWindows) {
+  expect_windows_refused(MPI_ERR_INFO_KEY, {"PSNAM_DEFAULTS", "\"psnam_manifest=x\""});
+}
 
 TEST(Keys, AnUnknownOneIsIgnored) {
   for (int i = 0; i < 2; ++i) {
@@ -88,13 +92,21 @@ TEST(Keys, WithoutAManifestationTheWindowIsTheMpiLibrarys) {
 
 TEST(Path, AWindowIsReached) { expect_usable(MPI_COMM_WORLD); }
 
-TEST(Path, FabricIsNotThere) { expect_windows_refused(MPI_ERR_UNSUPPORTED_OPERATION, {"PSNAM_PATH", "\"fabric\"", "auto", "mapped"}); }
+TEST(Path, FabricIsNotThere) {
+  expect_windows_refused(MPI_ERR_UNSUPPORTED_OPERATION, {"PSNAM_PATH", "\"fabric\"", "auto", "mapped"});
+}
 
-TEST(Path, AnUnknownOneIsToldByEachWindow) { expect_windows_refused(MPI_ERR_ARG, {"PSNAM_PATH", "\"tunnel\"", "auto", "mapped", "fabric"}); }
+TEST(Path, AnUnknownOneIsToldByEachWindow) {
+  expect_windows_refused(MPI_ERR_ARG, {"PSNAM_PATH", "\"tunnel\"", "auto", "mapped", "fabric"});
+}
 
-TEST(Manager, CannotBeReached) { expect_windows_refused(MPI_ERR_UNSUPPORTED_OPERATION, {"PSNAM_MANAGER", "\"nam.example:4000\""}); }
+TEST(Manager, CannotBeReached) {
+  expect_windows_refused(MPI_ERR_UNSUPPORTED_OPERATION, {"PSNAM_MANAGER", "\"nam.example:4000\""});
+}
 
-TEST(Store, AFolderThatCannotBeIsNamed) { expect_windows_refused(std::atoi(std::getenv("EXPECTED_CLASS")), {std::getenv("PSNAM_STORE")}); }
+TEST(Store, AFolderThatCannotBeIsNamed) {
+  expect_windows_refused(std::atoi(std::getenv("EXPECTED_CLASS")), {std::getenv("PSNAM_STORE")});
+}
 
 TEST(NoWindows, AProgramWithoutThemRuns) {
   int sum = 0;
@@ -103,7 +115,8 @@ TEST(NoWindows, AProgramWithoutThemRuns) {
   EXPECT_EQ(sum, world_size());
 }
 
-// By every rank: to a libnam region 2 puts up to 64 bytes, 1 of 65 to 128, 1 get of 129 to 256; to a pershm region 3 puts beyond 256 bytes.
+// By every rank: to a libnam region 2 puts up to 64 bytes, 1 of 65 to 128, 1 get of 129 to 256; to a pershm region 3
+// puts beyond 256 bytes.
 TEST(Histogram, Traffic) {
   const Info libnam_keys{kLibnam};
   const Info pershm_keys{kPershm};
@@ -120,7 +133,8 @@ TEST(Histogram, Traffic) {
   EXPECT_EQ(MPI_Put(buffer.data(), 64, MPI_CHAR, me, 0, 64, MPI_CHAR, libnam), MPI_SUCCESS);
   EXPECT_EQ(MPI_Put(buffer.data(), 1, half, me, 0, 1, half, libnam), MPI_SUCCESS);
   EXPECT_EQ(MPI_Get(buffer.data(), 256, MPI_CHAR, me, 0, 256, MPI_CHAR, libnam), MPI_SUCCESS);
-  for (const int bytes : {257, 1000, 4096}) EXPECT_EQ(MPI_Put(buffer.data(), bytes, MPI_CHAR, me, 0, bytes, MPI_CHAR, pershm), MPI_SUCCESS);
+  for (const int bytes : {257, 1000, 4096})
+    EXPECT_EQ(MPI_Put(buffer.data(), bytes, MPI_CHAR, me, 0, bytes, MPI_CHAR, pershm), MPI_SUCCESS);
   // Not counted: nothing moves.
   EXPECT_EQ(MPI_Put(buffer.data(), 0, MPI_CHAR, me, 0, 0, MPI_CHAR, libnam), MPI_SUCCESS);
   EXPECT_EQ(MPI_Put(buffer.data(), 8, MPI_CHAR, MPI_PROC_NULL, 0, 8, MPI_CHAR, libnam), MPI_SUCCESS);

@@ -6,7 +6,8 @@ namespace psnam {
 namespace {
 
 enum class Colour { red, green };
-constexpr std::array<Choice<Colour>, 2> kColours{{{"red", "like a brick", Colour::red}, {"green", "like grass", Colour::green}}};
+constexpr std::array<Choice<Colour>, 2> kColours{
+    {{"red", "like a brick", Colour::red}, {"green", "like grass", Colour::green}}};
 
 TEST(Choice, AKnownNameIsItsValue) {
   const auto found = choose("colour", "green", kColours);
@@ -22,7 +23,8 @@ TEST(Choice, AnUnknownNameIsAnErrorWithSubjectNameAndKnownNames) {
 }
 
 TEST(Choice, NamesMatchExactly) {
-  for (const char* name : {"", "gree", "greens", "Green", " green", "green ", "red, green"}) EXPECT_FALSE(choose("colour", name, kColours)) << name;
+  for (const char* name : {"", "gree", "greens", "Green", " green", "green ", "red, green"})
+    EXPECT_FALSE(choose("colour", name, kColours)) << name;
 }
 
 TEST(Choice, TheCodeOfTheErrorIsTheCallers) {

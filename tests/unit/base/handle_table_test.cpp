@@ -57,7 +57,8 @@ TEST(HandleTable, AgreesWithAMapThroughARandomHistory) {
   std::mt19937 random{4711};
   for (std::size_t step = 0; step < values.size(); ++step) {
     // Handles that collide: small ones, ones with a prefix, and ones 64 apart.
-    const int handle = (random() % 2 != 0 ? kFirst : 1) + static_cast<int>(random() % 300) * (random() % 2 != 0 ? 1 : 64);
+    const int handle =
+        (random() % 2 != 0 ? kFirst : 1) + static_cast<int>(random() % 300) * (random() % 2 != 0 ? 1 : 64);
     if (random() % 3 != 0) {
       table.insert(handle, &values[step]);
       model[handle] = &values[step];

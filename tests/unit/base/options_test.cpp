@@ -74,10 +74,11 @@ TEST(Options, OurModuleIdGoesBeforeThatOfParaStation) {
 
 TEST(Options, AWrongValueNamesVariableValueAndWhatIsKnown) {
   const std::vector<std::tuple<std::string, std::string, std::string>> wrong{
-      {"PSNAM_HISTOGRAM", "yes", "off"},       {"PSNAM_HISTOGRAM_MIN", "0", "at least 1"}, {"PSNAM_HISTOGRAM_MIN", "1k", "K, M, G, T"},
-      {"PSNAM_HISTOGRAM_MAX", "-1", "digits"}, {"PSNAM_HISTOGRAM_SHIFT", "0", "1 to 32"},  {"PSNAM_HISTOGRAM_SHIFT", "33", "1 to 32"},
-      {"PSNAM_HISTOGRAM_SHIFT", "1x", "bits"}, {"PSNAM_HISTOGRAM_CONTYPE", "x", "pershm"}, {"PSNAM_PATH", "direct", "fabric"},
-      {"PSNAM_LOG", "loud", "debug"}};
+      {"PSNAM_HISTOGRAM", "yes", "off"},           {"PSNAM_HISTOGRAM_MIN", "0", "at least 1"},
+      {"PSNAM_HISTOGRAM_MIN", "1k", "K, M, G, T"}, {"PSNAM_HISTOGRAM_MAX", "-1", "digits"},
+      {"PSNAM_HISTOGRAM_SHIFT", "0", "1 to 32"},   {"PSNAM_HISTOGRAM_SHIFT", "33", "1 to 32"},
+      {"PSNAM_HISTOGRAM_SHIFT", "1x", "bits"},     {"PSNAM_HISTOGRAM_CONTYPE", "x", "pershm"},
+      {"PSNAM_PATH", "direct", "fabric"},          {"PSNAM_LOG", "loud", "debug"}};
   for (const auto& [name, value, known] : wrong) {
     const auto options = parse({{name, value}});
     ASSERT_FALSE(options) << name << '=' << value;
@@ -114,10 +115,12 @@ TEST(ParseBytes, TakesDigitsAndOneSuffix) {
 }
 
 TEST(ParseBytes, RefusesEverythingElse) {
-  for (const char* text : {"", "K", "1KB", "1 K", " 1", "1k", "-1", "+1", "0x10", "1.5M", "18446744073709551616", "16777216T", "99999999999999999999K"}) {
+  for (const char* text : {"", "K", "1KB", "1 K", " 1", "1k", "-1", "+1", "0x10", "1.5M", "18446744073709551616",
+                           "16777216T", "99999999999999999999K"}) {
     const auto bytes = parse_bytes("LIMIT", text);
     ASSERT_FALSE(bytes) << text;
-    EXPECT_NE(bytes.error().message.find("LIMIT = \"" + std::string{text} + "\""), std::string::npos) << bytes.error().message;
+    EXPECT_NE(bytes.error().message.find("LIMIT = \"" + std::string{text} + "\""), std::string::npos)
+        << bytes.error().message;
   }
 }
 

@@ -12,7 +12,9 @@ namespace psnam {
 namespace {
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
-bool is_mapped(const void* address, std::size_t bytes) { return ::msync(const_cast<void*>(address), bytes, MS_ASYNC) == 0; }
+bool is_mapped(const void* address, std::size_t bytes) {
+  return ::msync(const_cast<void*>(address), bytes, MS_ASYNC) == 0;
+}
 
 Fd memory_file(std::size_t bytes) {
   Fd fd{::memfd_create("system_test", MFD_CLOEXEC)};
@@ -26,7 +28,8 @@ TEST(SystemError, HasTextNumberAndAFittingCode) {
   EXPECT_EQ(error.message, std::string{"opening /x: "} + std::strerror(ENOENT));
   EXPECT_EQ(error.detail, ENOENT);
   EXPECT_EQ(error.code, Code::system);
-  for (const int number : {ENOSPC, ENOMEM, EDQUOT, EMFILE, ENFILE, EFBIG}) EXPECT_EQ(system_error("x", number).code, Code::no_memory) << number;
+  for (const int number : {ENOSPC, ENOMEM, EDQUOT, EMFILE, ENFILE, EFBIG})
+    EXPECT_EQ(system_error("x", number).code, Code::no_memory) << number;
   for (const int number : {EACCES, EPERM, EROFS}) EXPECT_EQ(system_error("x", number).code, Code::access) << number;
 }
 

@@ -42,12 +42,25 @@ Real fake_real() {
 Error error_of(Code code, std::string message) { return Error{code, std::move(message)}; }
 
 TEST(ErrorClass, OfEveryCodeIsAStandardOne) {
-  const std::map<Code, int> expected{
-      {Code::invalid_argument, MPI_ERR_ARG}, {Code::info_key, MPI_ERR_INFO_KEY}, {Code::info_value, MPI_ERR_INFO_VALUE}, {Code::size, MPI_ERR_SIZE},
-      {Code::displacement, MPI_ERR_DISP}, {Code::count, MPI_ERR_COUNT}, {Code::rank, MPI_ERR_RANK}, {Code::buffer, MPI_ERR_BUFFER},
-      {Code::datatype, MPI_ERR_TYPE}, {Code::range, MPI_ERR_RMA_RANGE}, {Code::sync, MPI_ERR_RMA_SYNC}, {Code::assertion, MPI_ERR_ASSERT},
-      {Code::access, MPI_ERR_ACCESS}, {Code::no_memory, MPI_ERR_NO_MEM}, {Code::name_not_found, MPI_ERR_PORT}, {Code::name_exists, MPI_ERR_NAME},
-      {Code::service_not_found, MPI_ERR_NAME}, {Code::service_exists, MPI_ERR_SERVICE}, {Code::unsupported, MPI_ERR_UNSUPPORTED_OPERATION}};
+  const std::map<Code, int> expected{{Code::invalid_argument, MPI_ERR_ARG},
+                                     {Code::info_key, MPI_ERR_INFO_KEY},
+                                     {Code::info_value, MPI_ERR_INFO_VALUE},
+                                     {Code::size, MPI_ERR_SIZE},
+                                     {Code::displacement, MPI_ERR_DISP},
+                                     {Code::count, MPI_ERR_COUNT},
+                                     {Code::rank, MPI_ERR_RANK},
+                                     {Code::buffer, MPI_ERR_BUFFER},
+                                     {Code::datatype, MPI_ERR_TYPE},
+                                     {Code::range, MPI_ERR_RMA_RANGE},
+                                     {Code::sync, MPI_ERR_RMA_SYNC},
+                                     {Code::assertion, MPI_ERR_ASSERT},
+                                     {Code::access, MPI_ERR_ACCESS},
+                                     {Code::no_memory, MPI_ERR_NO_MEM},
+                                     {Code::name_not_found, MPI_ERR_PORT},
+                                     {Code::name_exists, MPI_ERR_NAME},
+                                     {Code::service_not_found, MPI_ERR_NAME},
+                                     {Code::service_exists, MPI_ERR_SERVICE},
+                                     {Code::unsupported, MPI_ERR_UNSUPPORTED_OPERATION}};
   for (int i = 0; i <= static_cast<int>(Code::mpi); ++i) {
     const Code code{i};
     const auto row = expected.find(code);
@@ -78,7 +91,8 @@ TEST(ErrorCodes, AreUsedInTurnWhenAllAreTaken) {
   const Real real = fake_real();
   ErrorCodes codes{real};
   const int first = codes.code_for(error_of(Code::rank, "0"));
-  for (std::size_t i = 1; i < ErrorCodes::kCodes; ++i) EXPECT_NE(codes.code_for(error_of(Code::rank, std::to_string(i))), first);
+  for (std::size_t i = 1; i < ErrorCodes::kCodes; ++i)
+    EXPECT_NE(codes.code_for(error_of(Code::rank, std::to_string(i))), first);
   EXPECT_EQ(codes.find_class(first), MPI_ERR_RANK);
   EXPECT_EQ(codes.code_for(error_of(Code::size, "one more")), first);
   EXPECT_EQ(codes.find_class(first), MPI_ERR_SIZE);

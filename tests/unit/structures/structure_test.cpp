@@ -8,7 +8,8 @@ namespace {
 using format::Manifestation;
 using format::Structure;
 
-const std::vector<RankRequest> kThree{{100, 4, 0, Manifestation::libnam}, {0, 8, 0, Manifestation::persistent_shm},
+const std::vector<RankRequest> kThree{{100, 4, 0, Manifestation::libnam},
+                                      {0, 8, 0, Manifestation::persistent_shm},
                                       {50, 2, 1, Manifestation::persistent_shm}};
 
 TEST(RawAndFlat, IsOneRegionOfRankZero) {
@@ -56,7 +57,8 @@ TEST(ManagedDistributed, IsAnAllocationForEachRankThatAsks) {
   EXPECT_EQ((*regions)[0], (format::RegionRecord{100, 1, 0, 4, 0, Manifestation::libnam}));
   EXPECT_EQ((*regions)[1], (format::RegionRecord{0, 0, 0, 8, 0, Manifestation::persistent_shm}));
   EXPECT_EQ((*regions)[2], (format::RegionRecord{50, 2, 0, 2, 1, Manifestation::persistent_shm}));
-  for (std::uint32_t rank = 0; rank < 3; ++rank) EXPECT_EQ(structure(Structure::managed_distributed).creator(rank), rank);
+  for (std::uint32_t rank = 0; rank < 3; ++rank)
+    EXPECT_EQ(structure(Structure::managed_distributed).creator(rank), rank);
   EXPECT_EQ(allocation_bytes(*regions, 2), 50U);
 }
 
@@ -88,7 +90,9 @@ TEST_P(EveryStructure, OfNoBytesHasNoMemory) {
 
 TEST_P(EveryStructure, RegionsOfOneAllocationDoNotOverlap) {
   const std::vector<RankRequest> requests{{10}, {20}, {30}};
-  const auto regions = structure(GetParam().value).plan(GetParam().value == Structure::raw_and_flat ? std::span{requests}.first(1) : std::span{requests});
+  const auto regions =
+      structure(GetParam().value)
+          .plan(GetParam().value == Structure::raw_and_flat ? std::span{requests}.first(1) : std::span{requests});
   ASSERT_TRUE(regions);
   for (std::size_t a = 0; a < regions->size(); ++a)
     for (std::size_t b = a + 1; b < regions->size(); ++b) {

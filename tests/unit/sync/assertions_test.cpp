@@ -10,7 +10,8 @@ namespace {
 TEST(FenceAssertions, NoneIsNone) {
   const auto none = FenceAssertions::parse(0);
   ASSERT_TRUE(none);
-  EXPECT_FALSE(none->opens_no_epoch() || none->closes_no_epoch() || none->no_local_stores() || none->no_incoming_puts());
+  EXPECT_FALSE(none->opens_no_epoch() || none->closes_no_epoch() || none->no_local_stores() ||
+               none->no_incoming_puts());
   EXPECT_EQ(none->bits(), 0);
 }
 
@@ -20,7 +21,8 @@ TEST(FenceAssertions, EachIsSeenAloneAndWithTheOthers) {
     const bool put = (i & 2) != 0;
     const bool precede = (i & 4) != 0;
     const bool succeed = (i & 8) != 0;
-    const int bits = (store ? MPI_MODE_NOSTORE : 0) | (put ? MPI_MODE_NOPUT : 0) | (precede ? MPI_MODE_NOPRECEDE : 0) | (succeed ? MPI_MODE_NOSUCCEED : 0);
+    const int bits = (store ? MPI_MODE_NOSTORE : 0) | (put ? MPI_MODE_NOPUT : 0) | (precede ? MPI_MODE_NOPRECEDE : 0) |
+                     (succeed ? MPI_MODE_NOSUCCEED : 0);
     const auto parsed = FenceAssertions::parse(bits);
     ASSERT_TRUE(parsed) << bits;
     EXPECT_EQ(parsed->no_local_stores(), store);
@@ -36,7 +38,8 @@ TEST(FenceAssertions, ABitThatIsNotAFencesIsAnErrorWithItsValue) {
     const auto parsed = FenceAssertions::parse(bits);
     ASSERT_FALSE(parsed) << bits;
     EXPECT_EQ(parsed.error().code, Code::assertion);
-    EXPECT_NE(parsed.error().message.find("assert = " + std::to_string(bits)), std::string::npos) << parsed.error().message;
+    EXPECT_NE(parsed.error().message.find("assert = " + std::to_string(bits)), std::string::npos)
+        << parsed.error().message;
   }
 }
 

@@ -43,7 +43,8 @@ TEST(Histogram, LimitsUpToTheLargestNumberEnd) {
 TEST(Histogram, TheTextHasALineForEachBin) {
   Histogram histogram{64, 128, 1};
   histogram.record(100);
-  EXPECT_EQ(histogram.text("sizes"), "sizes\n  <=           64            0\n  <=          128            1\n   >          128            0\n");
+  EXPECT_EQ(histogram.text("sizes"),
+            "sizes\n  <=           64            0\n  <=          128            1\n   >          128            0\n");
 }
 
 TEST(Histogram, LosesNothingThatThreadsRecordAtOnce) {

@@ -17,7 +17,8 @@ Pairs with(Pairs more) {
 }
 
 void expect_words(const Error& error, std::initializer_list<std::string_view> words) {
-  for (const std::string_view word : words) EXPECT_NE(error.message.find(word), std::string::npos) << error.message << " lacks " << word;
+  for (const std::string_view word : words)
+    EXPECT_NE(error.message.find(word), std::string::npos) << error.message << " lacks " << word;
 }
 
 TEST(CreateInfo, HasTheDocumentedDefaults) {
@@ -33,8 +34,11 @@ TEST(CreateInfo, HasTheDocumentedDefaults) {
 }
 
 TEST(CreateInfo, TakesEveryNameOfEveryTable) {
-  const auto value_of = [](std::string_view key, std::string_view name) { return parse_create_info({{std::string{key}, std::string{name}}}); };
-  for (const auto& row : format::kManifestations) EXPECT_EQ(value_of(kManifestationKey, row.name)->manifestation, row.value);
+  const auto value_of = [](std::string_view key, std::string_view name) {
+    return parse_create_info({{std::string{key}, std::string{name}}});
+  };
+  for (const auto& row : format::kManifestations)
+    EXPECT_EQ(value_of(kManifestationKey, row.name)->manifestation, row.value);
   for (const auto& row : format::kConsistencies) EXPECT_EQ(value_of(kConsistencyKey, row.name)->consistency, row.value);
   for (const auto& row : format::kStructures) EXPECT_EQ(value_of(kStructureKey, row.name)->structure, row.value);
   for (const auto& row : format::kReserves) EXPECT_EQ(value_of(kReserveKey, row.name)->reserve, row.value);
@@ -66,7 +70,8 @@ TEST(CreateInfo, ModesAreOctalNumbersOfThreeDigits) {
 TEST(CreateInfo, NamesArePrintableWithoutBlanksAndAtMost255Bytes) {
   for (const std::string& name : {std::string{"a"}, std::string{"!~"}, std::string(255, 'x')})
     EXPECT_EQ(parse_create_info(with({{"psnam_window_name", name}}))->name, name);
-  for (const std::string& name : {std::string{}, std::string{"a b"}, std::string{"a\n"}, std::string{"\x7f"}, std::string{"\xc3\xa4"}, std::string(256, 'x')}) {
+  for (const std::string& name : {std::string{}, std::string{"a b"}, std::string{"a\n"}, std::string{"\x7f"},
+                                  std::string{"\xc3\xa4"}, std::string(256, 'x')}) {
     const auto info = parse_create_info(with({{"psnam_window_name", name}}));
     ASSERT_FALSE(info) << name;
     EXPECT_EQ(info.error().code, Code::info_value);
@@ -81,17 +86,20 @@ TEST(CreateInfo, WhatThisVersionDoesNotHaveIsRefused) {
     ASSERT_FALSE(info);
     EXPECT_EQ(info.error().code, Code::info_key);
     expect_words(info.error(), {key, "\"1\"", "psnam_manifestation_segment"});
-    EXPECT_TRUE(parse_create_info({{key, "1"}, {std::string{kManifestationKey}, "psnam_manifestation_segment"}})) << "in any order";
+    EXPECT_TRUE(parse_create_info({{key, "1"}, {std::string{kManifestationKey}, "psnam_manifestation_segment"}}))
+        << "in any order";
   }
 }
 
 TEST(CreateInfo, KeysOfConnectingAndUnknownOnesAreNoConcernOfIt) {
-  EXPECT_TRUE(parse_create_info(with({{"psnam_access", "rubbish"}, {"psnam_window_connect", "rubbish"}, {"psnam_other", "rubbish"}})));
+  EXPECT_TRUE(parse_create_info(
+      with({{"psnam_access", "rubbish"}, {"psnam_window_connect", "rubbish"}, {"psnam_other", "rubbish"}})));
 }
 
 TEST(Pairs, UnknownKeysAreThoseOutsideTheTable) {
-  EXPECT_EQ(unknown_keys(with({{"psnam_access", ""}, {"psnam_x", ""}, {"psnam_allocation_id", ""}, {"psnam_structur", ""}})),
-            (std::vector<std::string>{"psnam_x", "psnam_structur"}));
+  EXPECT_EQ(
+      unknown_keys(with({{"psnam_access", ""}, {"psnam_x", ""}, {"psnam_allocation_id", ""}, {"psnam_structur", ""}})),
+      (std::vector<std::string>{"psnam_x", "psnam_structur"}));
 }
 
 TEST(Pairs, AManifestationMakesTheWindowOurs) {
@@ -129,32 +137,40 @@ TEST(Access, IsReadWriteUnlessAskedOtherwise) {
   EXPECT_EQ(*parse_access({}), nam::AccessRight::read_write);
   EXPECT_EQ(*parse_access({{"psnam_access", "read_only"}}), nam::AccessRight::read_only);
   EXPECT_EQ(*parse_access({{"psnam_access", "read_write"}}), nam::AccessRight::read_write);
-  expect_words(parse_access({{"psnam_access", "write"}}).error(), {"psnam_access", "\"write\"", "read_only", "read_write"});
+  expect_words(parse_access({{"psnam_access", "write"}}).error(),
+               {"psnam_access", "\"write\"", "read_only", "read_write"});
 }
 
 TEST(Connect, IsAskedForByTrue) {
   EXPECT_FALSE(*parse_connect({}));
   EXPECT_TRUE(*parse_connect({{"psnam_window_connect", "true"}}));
   EXPECT_FALSE(*parse_connect({{"psnam_window_connect", "false"}}));
-  expect_words(parse_connect({{"psnam_window_connect", "1"}}).error(), {"psnam_window_connect", "\"1\"", "true", "false"});
+  expect_words(parse_connect({{"psnam_window_connect", "1"}}).error(),
+               {"psnam_window_connect", "\"1\"", "true", "false"});
 }
 
-const Pairs kNow{{"psnam_consistency", "psnam_consistency_volatile"}, {"psnam_structure", "psnam_structure_raw_and_flat"}};
+const Pairs kNow{{"psnam_consistency", "psnam_consistency_volatile"},
+                 {"psnam_structure", "psnam_structure_raw_and_flat"}};
 
 TEST(SetInfo, ChangesTheConsistencyAlone) {
   EXPECT_EQ(*parse_set_info({}, kNow), std::nullopt);
-  EXPECT_EQ(*parse_set_info({{"psnam_consistency", "psnam_consistency_persistent"}}, kNow), format::Consistency::persistent);
-  EXPECT_EQ(*parse_set_info({{"psnam_structure", "psnam_structure_raw_and_flat"}, {"psnam_x", "1"}}, kNow), std::nullopt);
+  EXPECT_EQ(*parse_set_info({{"psnam_consistency", "psnam_consistency_persistent"}}, kNow),
+            format::Consistency::persistent);
+  EXPECT_EQ(*parse_set_info({{"psnam_structure", "psnam_structure_raw_and_flat"}, {"psnam_x", "1"}}, kNow),
+            std::nullopt);
 }
 
 TEST(SetInfo, AnotherValueOfAnotherKeyIsRefusedWithBothValues) {
   const auto change = parse_set_info({{"psnam_structure", "psnam_structure_managed_distributed"}}, kNow);
   ASSERT_FALSE(change);
   EXPECT_EQ(change.error().code, Code::info_key);
-  expect_words(change.error(), {"psnam_structure", "psnam_structure_managed_distributed", "psnam_structure_raw_and_flat", "psnam_consistency"});
+  expect_words(change.error(), {"psnam_structure", "psnam_structure_managed_distributed",
+                                "psnam_structure_raw_and_flat", "psnam_consistency"});
 }
 
-TEST(SetInfo, AnUnknownConsistencyIsRefused) { EXPECT_EQ(parse_set_info({{"psnam_consistency", "kept"}}, kNow).error().code, Code::info_value); }
+TEST(SetInfo, AnUnknownConsistencyIsRefused) {
+  EXPECT_EQ(parse_set_info({{"psnam_consistency", "kept"}}, kNow).error().code, Code::info_value);
+}
 
 // An MPI library whose info objects are all these keys.
 constexpr std::array<std::pair<const char*, const char*>, 4> kInfo{
@@ -171,13 +187,15 @@ Real fake_real() {
     return int{MPI_SUCCESS};
   };
   real.Info_get_valuelen = [](MPI_Info, const char* key, int* length, int* flag) {
-    const auto* const found = std::find_if(kInfo.begin(), kInfo.end(), [key](const auto& pair) { return std::strcmp(pair.first, key) == 0; });
+    const auto* const found =
+        std::find_if(kInfo.begin(), kInfo.end(), [key](const auto& pair) { return std::strcmp(pair.first, key) == 0; });
     *flag = 1;
     *length = static_cast<int>(std::strlen(found->second));
     return int{MPI_SUCCESS};
   };
   real.Info_get = [](MPI_Info, const char* key, int length, char* value, int* flag) {
-    const auto* const found = std::find_if(kInfo.begin(), kInfo.end(), [key](const auto& pair) { return std::strcmp(pair.first, key) == 0; });
+    const auto* const found =
+        std::find_if(kInfo.begin(), kInfo.end(), [key](const auto& pair) { return std::strcmp(pair.first, key) == 0; });
     *flag = 1;
     std::memcpy(value, found->second, static_cast<std::size_t>(length) + 1);
     return int{MPI_SUCCESS};
