@@ -69,6 +69,12 @@ class Process {
       resolve_functions();
     return level == Level::mpi ? next_mpi_ : next_pmpi_;
   }
+  /// The same, or null before the functions are resolved.
+  [[nodiscard]] const Next* existing_next(Level level) const noexcept {
+    if (!resolved_.load(std::memory_order_acquire)) [[unlikely]]
+      return nullptr;
+    return level == Level::mpi ? &next_mpi_ : &next_pmpi_;
+  }
   /// Whether a call of `Function` that entered at level L is to be worked on here. If not, a tool below wraps the function and
   /// hands the call back to our PMPI_ function.
   template <Level L, auto Function>
