@@ -35,7 +35,10 @@ void Context::fail_with(Error error) {
 }
 
 Status Context::load_defaults() {
-  PSNAM_TRY(default_pairs_, parse_defaults(options_.defaults));
+  auto pairs = parse_defaults(options_.defaults);
+  defaults_are_broken_ = !pairs;
+  if (!pairs) return pairs.take_error();
+  default_pairs_ = std::move(*pairs);
   return {};
 }
 

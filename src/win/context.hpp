@@ -40,6 +40,7 @@ class Context {
   void fail_with(Error error);
   /// PSNAM_DEFAULTS, parsed.
   Status load_defaults();
+  [[nodiscard]] bool defaults_are_broken() const noexcept { return defaults_are_broken_; }
   [[nodiscard]] const std::vector<KeyValue>& default_pairs() const noexcept { return default_pairs_; }
   /// Code::unsupported if PSNAM_MANAGER names a manager, which this version does not reach.
   [[nodiscard]] Status check_manager() const;
@@ -63,6 +64,7 @@ class Context {
   std::unique_ptr<nam::Store> store_;
   std::set<std::string> warned_keys_;
   std::vector<KeyValue> default_pairs_;
+  bool defaults_are_broken_ = false;
   std::optional<Error> environment_error_;
 };
 

@@ -105,7 +105,8 @@ class Creation {
 Result<bool> Creation::wanted() {
   PSNAM_TRY(pairs_, psnam_pairs(context_.real(), request_.info));
   pairs_ = with_defaults(std::move(pairs_), context_.default_pairs());
-  const bool mine = is_psnam(pairs_);
+  // With a PSNAM_DEFAULTS that cannot be understood nobody knows what this window should be: the way of PSNAM windows says so.
+  const bool mine = is_psnam(pairs_) || context_.defaults_are_broken();
   // The largest "size - rank" tells the lowest rank of each kind.
   std::vector<std::uint64_t> votes(2);
   votes[mine ? 0 : 1] = static_cast<std::uint64_t>(size_ - rank_);

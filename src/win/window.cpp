@@ -137,15 +137,17 @@ Status Window::transfer_remote(Direction direction, const Transfer& t, const Tar
 }
 
 Status Window::fence(int bits) {
-  PSNAM_TRY(const sync::FenceAssertions assertions, sync::FenceAssertions::parse(bits));
-  // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt.
+  const auto assertions = sync::FenceAssertions::parse(bits);
+  // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt. And after an
+  // assertion that is wrong on this rank: the others wait for it.
   if (parts_->spans_nodes) {
-    const int rc = context_.real().Win_fence(assertions.bits(), native());
+    const int rc = context_.real().Win_fence(assertions ? bits : 0, native());
     if (rc != MPI_SUCCESS) return raised_mpi_error(context_.real(), "MPI_Win_fence between nodes", rc);
   } else {
     PSNAM_CHECK(parts_->team->barrier());
   }
-  set_epoch(!assertions.opens_no_epoch());
+  if (!assertions) return assertions.error();
+  set_epoch(!assertions->opens_no_epoch());
   return {};
 }
 
