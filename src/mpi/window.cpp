@@ -72,7 +72,16 @@ int Win_free_at(MPI_Win* win) noexcept {
   if (found == nullptr) return hand_on<L, &Next::Win_free>(win);
   // The handle leaves the table first: the MPI library gives its number to the next window.
   const std::unique_ptr<win::Window> window{process().windows().erase(*win)};
-  const int rc = run_on_window(*win, [&] { return window->release(); });
+  bool peer_lost = false;
+  const int rc = run_on_window(*win, [&] {
+    Status released = window->release();
+    peer_lost = !released && released.error().code == Code::peer_lost;
+    return released;
+  });
+  if (peer_lost) {  // for which the MPI library would wait for ever
+    *win = MPI_WIN_NULL;
+    return rc;
+  }
   const int native_rc = hand_on<Level::pmpi, &Next::Win_free>(win);
   return rc != MPI_SUCCESS ? rc : native_rc;
 }
