@@ -1,4 +1,5 @@
-// The parts of the hot path by themselves, in one process: the look-up of a handle, and the copy of short and long messages.
+// The parts of the hot path by themselves, in one process: the look-up of a handle, and the copy of short and long
+// messages.
 #include <benchmark/benchmark.h>
 
 #include <cstring>
@@ -49,7 +50,8 @@ void copy_repeatedly(benchmark::State& state, Copy&& copy) {
 }
 
 void CopyOfAPut(benchmark::State& state) {
-  copy_repeatedly(state, [](std::byte* to, const std::byte* from, std::size_t bytes) { rma::copy_bytes(to, from, bytes); });
+  copy_repeatedly(state,
+                  [](std::byte* to, const std::byte* from, std::size_t bytes) { rma::copy_bytes(to, from, bytes); });
 }
 BENCHMARK(CopyOfAPut)->Arg(8)->Arg(24)->Arg(100)->Arg(64 << 10)->Arg(16 << 20);
 

@@ -1,6 +1,6 @@
-/* The price of a call on a window that is none of ours: nanoseconds of some cheap calls on a native window, by one rank.
- * `run` starts it again and again with and without the library. With the argument "beside", a PSNAM window exists meanwhile,
- * so that each call has to be told from calls on that one. */
+/* The price of a call on a window that is none of ours: nanoseconds of some cheap calls on a native window, by one
+ * rank. `run` starts it again and again with and without the library. With the argument "beside", a PSNAM window exists
+ * meanwhile, so that each call has to be told from calls on that one. */
 #include <mpi.h>
 #include <sched.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-// What PSNAM windows are measured against besides MPI: memcpy and a plain loop of non-temporal stores, from or to shared memory
-// of the kind that the windows lie in (a mapped file of a memory file system). Written apart from the library on purpose.
+// What PSNAM windows are measured against besides MPI: memcpy and a plain loop of non-temporal stores, from or to
+// shared memory of the kind that the windows lie in (a mapped file of a memory file system). Written apart from the
+// library on purpose.
 #pragma once
 
 #include <immintrin.h>

@@ -1,6 +1,6 @@
-// Put, get, fence, and allocate with free on PSNAM windows, on the MPI library's own windows, and by plain copies: in one run
-// of two ranks, in interleaved rounds, so that what disturbs the machine disturbs all alike. Prints, as lines of
-// "operation contestant nanoseconds...", one figure for each round; `run` makes tables of them.
+// Put, get, fence, and allocate with free on PSNAM windows, on the MPI library's own windows, and by plain copies: in
+// one run of two ranks, in interleaved rounds, so that what disturbs the machine disturbs all alike. Prints, as lines
+// of "operation contestant nanoseconds...", one figure for each round; `run` makes tables of them.
 //
 // Run without the library, it measures the MPI library's windows and the plain copies alone.
 #include <mpi.h>
@@ -73,8 +73,9 @@ MPI_Win allocate(MPI_Aint bytes, const char* manifestation) {
 /// Measures one operation once: the nanoseconds of one of it, at rank 0. All ranks call it.
 using Measure = std::function<double()>;
 
-/// What the time of an operation has in it: the calls alone, or all until the data are there, with the closing fence. Only the
-/// latter is fair where much is moved: the MPI library may do no more in the call than to note what is to be done.
+/// What the time of an operation has in it: the calls alone, or all until the data are there, with the closing fence.
+/// Only the latter is fair where much is moved: the MPI library may do no more in the call than to note what is to be
+/// done.
 enum class Until { called, completed };
 
 /// A measurement by puts or gets between two fences, made by rank 0 alone.
@@ -143,10 +144,12 @@ class Bench {
     }};
     for (const auto& way : ways)
       for (const auto& [name, bytes, operations] : kCopies) {
-        add(std::string{"put "} + name, way.first,
-            [this, copy = way.second, size = bytes, n = operations] { return plain(copy, shared_memory_.data(), buffer_, size, n); });
-        add(std::string{"get "} + name, way.first,
-            [this, copy = way.second, size = bytes, n = operations] { return plain(copy, buffer_, shared_memory_.data(), size, n); });
+        add(std::string{"put "} + name, way.first, [this, copy = way.second, size = bytes, n = operations] {
+          return plain(copy, shared_memory_.data(), buffer_, size, n);
+        });
+        add(std::string{"get "} + name, way.first, [this, copy = way.second, size = bytes, n = operations] {
+          return plain(copy, buffer_, shared_memory_.data(), size, n);
+        });
       }
   }
 
@@ -176,15 +179,16 @@ class Bench {
     std::size_t bytes;
     int operations;
   };
-  static constexpr std::array<CopySize, 2> kCopies{{{"64 KiB", 64 * kKiB, kMediumCopies}, {"16 MiB", 16 * kMiB, kLargeCopies}}};
+  static constexpr std::array<CopySize, 2> kCopies{
+      {{"64 KiB", 64 * kKiB, kMediumCopies}, {"16 MiB", 16 * kMiB, kLargeCopies}}};
 
   void add(std::string operation, std::string contestant, Measure measure) {
     measures_.push_back({std::move(operation), std::move(contestant), std::move(measure)});
   }
 
-  /// Rank 1 waits just as the target of a put waits, in a fence of the window made last. It has to be the same way of waiting: a
-  /// barrier of the MPI library keeps a processor busy, which on a loaded machine slows the copy down, and made puts look
-  /// faster than the plain copies that they are.
+  /// Rank 1 waits just as the target of a put waits, in a fence of the window made last. It has to be the same way of
+  /// waiting: a barrier of the MPI library keeps a processor busy, which on a loaded machine slows the copy down, and
+  /// made puts look faster than the plain copies that they are.
   double plain(void (*copy)(std::byte*, const std::byte*, std::size_t), std::byte* to, const std::byte* from,
                std::size_t bytes, int operations) const {
     double result = 0;

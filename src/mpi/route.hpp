@@ -48,8 +48,8 @@ template <Level L, auto Function, class... Args>
   return next != nullptr ? nothrow(next)(args...) : missing_function();
 }
 
-/// Hands the call on to the next function. With the parameters of the calling function in their order it is a jump, so that a
-/// call on a foreign window costs a look into the table and no stack frame.
+/// Hands the call on to the next function. With the parameters of the calling function in their order it is a jump, so
+/// that a call on a foreign window costs a look into the table and no stack frame.
 template <Level L, auto Function, class... Args>
 inline int hand_on(Args... args) noexcept {
   const Next* const table = process().existing_next(L);
@@ -91,11 +91,12 @@ int refuse(MPI_Win window, const char* function, const char* instead) noexcept;
 
 }  // namespace psnam::mpi
 
-// Defines MPI_<name> and PMPI_<name> with the parameters `params`, both by the template `name##_at<Level>` called with `args`.
-#define PSNAM_EXPORT(name, params, args)                                                             \
-  extern "C" __attribute__((visibility("default"))) int MPI_##name params {                         \
-    return psnam::mpi::name##_at<psnam::mpi::Level::mpi> args;                                       \
-  }                                                                                                  \
-  extern "C" __attribute__((visibility("default"))) int PMPI_##name params {                        \
-    return psnam::mpi::name##_at<psnam::mpi::Level::pmpi> args;                                      \
+// Defines MPI_<name> and PMPI_<name> with the parameters `params`, both by the template `name##_at<Level>` called with
+// `args`.
+#define PSNAM_EXPORT(name, params, args)                                     \
+  extern "C" __attribute__((visibility("default"))) int MPI_##name params {  \
+    return psnam::mpi::name##_at<psnam::mpi::Level::mpi> args;               \
+  }                                                                          \
+  extern "C" __attribute__((visibility("default"))) int PMPI_##name params { \
+    return psnam::mpi::name##_at<psnam::mpi::Level::pmpi> args;              \
   }

@@ -85,7 +85,8 @@ void check_windows(const Contents& all, Findings& findings) {
   for (const auto& [service, record] : all.services) {
     const auto window = all.windows.find(record.window_id);
     if (window == all.windows.end() || window->second.name != record.port_name)
-      findings.push_back(fmt::format("the service \"{}\" leads to \"{}\", which is no window's name", service, record.port_name));
+      findings.push_back(
+          fmt::format("the service \"{}\" leads to \"{}\", which is no window's name", service, record.port_name));
   }
 }
 

@@ -1,5 +1,5 @@
-// Service names of the embedded store: they lead to a window, are found while its name is, and go when its records go, so that
-// a window may be made volatile before or after its services are unpublished.
+// Service names of the embedded store: they lead to a window, are found while its name is, and go when its records go,
+// so that a window may be made volatile before or after its services are unpublished.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -14,13 +14,15 @@ bool can_share_page(const TeamPlan& plan) {
 }
 
 Result<Mapping> make_page(const TeamPlan& plan, const WindowParts& parts) {
-  PSNAM_TRY(Mapping page, parts.store->create_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
+  PSNAM_TRY(Mapping page,
+            parts.store->create_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
   sync::format_control_page(page, plan.job.my_processes(plan.identities));
   return page;
 }
 
 Result<Mapping> open_page(const TeamPlan& plan, const WindowParts& parts) {
-  PSNAM_TRY(Mapping page, parts.store->open_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
+  PSNAM_TRY(Mapping page,
+            parts.store->open_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
   PSNAM_CHECK(sync::check_control_page(page, plan.identities.size()));
   return page;
 }

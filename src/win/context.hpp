@@ -46,7 +46,8 @@ class Context {
   [[nodiscard]] Status check_manager() const;
   /// Whether a job on `nodes` nodes can have windows with PSNAM_PATH as it is.
   [[nodiscard]] Status check_path(std::size_t nodes) const;
-  /// Whether the histogram counts a message to a region of `manifestation`, moved by a copy (`mapped`) or by the MPI library.
+  /// Whether the histogram counts a message to a region of `manifestation`, moved by a copy (`mapped`) or by the MPI
+  /// library.
   [[nodiscard]] bool counts(format::Manifestation manifestation, bool mapped) const noexcept;
 
   /// Warns, once for each key, that it is not known.

@@ -8,7 +8,8 @@ const std::string kName = "full.window";
 
 std::size_t number(const std::string& key) { return static_cast<std::size_t>(std::stoull(argument(key))); }
 
-Info info_for(const std::string& structure, const std::string& manifestation, const std::string& consistency = "volatile") {
+Info info_for(const std::string& structure, const std::string& manifestation,
+              const std::string& consistency = "volatile") {
   return Info{{"psnam_manifestation", "psnam_manifestation_" + manifestation},
               {"psnam_structure", "psnam_structure_" + structure},
               {"psnam_consistency", "psnam_consistency_" + consistency}};
@@ -25,11 +26,13 @@ class TooLarge : public testing::TestWithParam<std::tuple<std::string, std::stri
     void* base = nullptr;
     MPI_Win win = MPI_WIN_NULL;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    const int rc = MPI_Win_allocate(static_cast<MPI_Aint>(bytes), 1, info_for(structure(), manifestation(), consistency), MPI_COMM_WORLD,
-                                    &base, &win);
+    const int rc = MPI_Win_allocate(static_cast<MPI_Aint>(bytes), 1,
+                                    info_for(structure(), manifestation(), consistency), MPI_COMM_WORLD, &base, &win);
     EXPECT_EQ(error_class(rc), MPI_ERR_NO_MEM) << error_text(rc);
     // A contiguous window is one allocation of all ranks' bytes.
-    const std::size_t wanted = number("too_much") + (structure() == "managed_contiguous" ? 4096 * static_cast<std::size_t>(world_size() - 1) : 0);
+    const std::size_t wanted =
+        number("too_much") +
+        (structure() == "managed_contiguous" ? 4096 * static_cast<std::size_t>(world_size() - 1) : 0);
     EXPECT_NE(error_text(rc).find(std::to_string(wanted)), std::string::npos) << error_text(rc);
   }
   static void expect_room_for(std::size_t bytes) {

@@ -1,6 +1,6 @@
 // A rank that dies while others wait for it: they get an error, they do not wait for ever.
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 #include "tools/job_window.hpp"
 

@@ -12,8 +12,8 @@ namespace {
 constexpr int kCycles = 1000;
 constexpr int kWarmUp = 200;
 constexpr int kAtOnce = 1000;
-/// The resident set may differ by what the allocators of this process and of the MPI library keep back; a leak of one page in
-/// each cycle would be 4000 kB.
+/// The resident set may differ by what the allocators of this process and of the MPI library keep back; a leak of one
+/// page in each cycle would be 4000 kB.
 constexpr long kToleranceKb = 1024;
 
 long resident_kb() {

@@ -70,8 +70,13 @@ TEST(Defaults, AWrongValueIsAnErrorOfEachWindow) {
                     {"psnam_manifestation", "\"psnam_manifestation_disk\"", "psnam_manifestation_libnam"}, comm);
 }
 
-TEST(Defaults, AWrongKeyIsAnErrorOfOurWindows) {
-  expect_windows_refused(MPI_ERR_INFO_KEY, {"PSNAM_DEFAULTS", "\"psnam_manifest=x\""});
+TEST(Defaults, AWrongKeyIsAnErrorOfEachWindow) {
+  const HandledComm comm;
+  MPI_Win win = MPI_WIN_NULL;
+  const Info info{kPershm};
+  for (const MPI_Info each : {MPI_INFO_NULL, static_cast<MPI_Info>(info)})
+    expect_same_error(try_to_allocate(comm, each, &win), MPI_ERR_INFO_KEY, {"PSNAM_DEFAULTS", "\"psnam_manifest=x\""},
+                      comm);
 }
 
 TEST(Keys, AnUnknownOneIsIgnored) {

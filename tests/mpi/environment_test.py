@@ -81,7 +81,7 @@ def test_defaults(cases):
         cases.passes("Defaults." + test, defaults)
     cases.passes("Defaults.AWrongValueIsAnErrorOfEachWindow", {"PSNAM_DEFAULTS": "psnam_manifestation=psnam_manifestation_disk"})
     wrong = {"PSNAM_DEFAULTS": "psnam_baseptr=null,psnam_manifest=x"}
-    per_rank(cases.passes("Defaults.AWrongKeyIsAnErrorOfOurWindows", wrong), "psnam: error:", "PSNAM_DEFAULTS", "psnam_manifest=x")
+    per_rank(cases.passes("Defaults.AWrongKeyIsAnErrorOfEachWindow", wrong), "psnam: error:", "PSNAM_DEFAULTS", "psnam_manifest=x")
     per_rank(cases.passes("NoWindows.*", wrong), "psnam: error:", "PSNAM_DEFAULTS")
 
 
