@@ -42,6 +42,8 @@ struct Outcome {
 [[nodiscard]] Result<Outcome> show_window(const Invocation& invocation, const std::string& name);
 [[nodiscard]] Result<Outcome> remove_windows(const Invocation& invocation, const std::vector<std::string>& names);
 [[nodiscard]] Result<Outcome> collect_garbage(const Invocation& invocation);
+/// The capacity of the store; set to `size` ("10G") before if that is not empty, which also makes the store.
+[[nodiscard]] Result<Outcome> show_capacity(const Invocation& invocation, const std::string& size);
 [[nodiscard]] Result<Outcome> show_environment(const Invocation& invocation);
 [[nodiscard]] Result<Outcome> examine(const Invocation& invocation);
 

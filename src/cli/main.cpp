@@ -21,6 +21,7 @@ using Command = std::function<Result<Outcome>()>;
 struct Parsed {
   Invocation invocation;
   std::vector<std::string> names;
+  std::string size;
   Command command;
 };
 
@@ -42,6 +43,10 @@ void add_commands(CLI::App& app, Parsed& parsed) {
       ->add_option("name", parsed.names, "names of windows")
       ->required();
   add("gc", "release what ended jobs left", [&] { return collect_garbage(parsed.invocation); });
+  add("capacity", "how much the store may hold; with SIZE: set it",
+      [&] { return show_capacity(parsed.invocation, parsed.size); })
+      ->add_option("size", parsed.size,
+                   "bytes, with K, M, G or T; sets the capacity, and makes the store if there is none");
   add("env", "the environment variables and their values", [&] { return show_environment(parsed.invocation); });
   add("doctor", "what is installed, where the store is, how full, and what is wrong",
       [&] { return examine(parsed.invocation); });

@@ -83,6 +83,9 @@ class Store final : public WindowService, public NameService, public MemoryStore
   /// Removes a persistent window: its name goes at once, its memory when the last job that uses it has let go. True if
   /// it is gone already.
   Result<bool> remove(std::string_view name);
+  /// The sum of the fully reserved allocations shall not exceed `bytes` from now on. What is there already stays, even
+  /// if it is more. Code::invalid_argument for 0 and for more than the file system has.
+  Status set_capacity(std::uint64_t bytes);
   /// Releases what is volatile and has no live user.
   Result<Collected> collect();
   /// What opening this store released.

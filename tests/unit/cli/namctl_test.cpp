@@ -154,6 +154,22 @@ TEST_F(Namctl, GcSaysWhatItReleased) {
   EXPECT_EQ(json.at("bytes"), "0");
 }
 
+TEST_F(Namctl, CapacityIsShownAndSetAndHolds) {
+  const auto set = namctl({"capacity", "8K"});
+  EXPECT_EQ(set.status, 0) << set.err;
+  expect_has(set.out, "0 B of 8.0 KiB reserved");
+  EXPECT_EQ(json_of(namctl({"capacity", "--json"})).at("capacity_bytes"), "8192");
+  auto too_much = store().create(test::draft_of("", {8193}), test::me());
+  ASSERT_FALSE(too_much);
+  EXPECT_EQ(too_much.error().code, Code::no_memory);
+  for (const char* wrong : {"0", "12X", "999999T"}) {
+    const auto refused = namctl({"capacity", wrong});
+    EXPECT_EQ(refused.status, 1) << wrong;
+    expect_has(refused.err, "capacity");
+  }
+  EXPECT_EQ(json_of(namctl({"capacity", "--json"})).at("capacity_bytes"), "8192");
+}
+
 TEST_F(Namctl, EnvShowsValueDefaultAndSource) {
   const auto text = namctl({"env"}, {{"PSNAM_LOG", "debug"}});
   EXPECT_EQ(text.status, 0) << text.err;
