@@ -1,7 +1,7 @@
 // Result<T> and Status: the only way an operation of this library fails.
 //
-// Who first decides an error writes its message, with the exact cause and the values; everybody above hands it on unchanged.
-// A success costs one pointer: the hot path tests it against null and allocates nothing.
+// Who first decides an error writes its message, with the exact cause and the values; everybody above hands it on
+// unchanged. A success costs one pointer: the hot path tests it against null and allocates nothing.
 #pragma once
 
 #include <cassert>
@@ -46,8 +46,8 @@ enum class Code {
 struct Error {
   Code code;
   std::string message;
-  int detail = 0;              ///< errno for Code::system, the MPI error code for Code::mpi, else 0
-  bool already_raised = false; ///< the MPI library has called the user's error handler for it
+  int detail = 0;               ///< errno for Code::system, the MPI error code for Code::mpi, else 0
+  bool already_raised = false;  ///< the MPI library has called the user's error handler for it
 };
 
 /// Success, or an Error. Moves, never copies; null inside means success.
@@ -97,17 +97,16 @@ class [[nodiscard]] Result {
 }  // namespace psnam
 
 #define PSNAM_CONCAT_(a, b) a##b
-#define PSNAM_CONCAT(a, b) PSNAM_CONCAT_(a, b)
+#define PSNAM_CONCAT(a, b)  PSNAM_CONCAT_(a, b)
 
 /// Returns from the enclosing function when the Status or Result `expression` is a failure.
-#define PSNAM_CHECK(expression)                                                             \
-  do {                                                                                      \
+#define PSNAM_CHECK(expression)                                                            \
+  do {                                                                                     \
     if (auto psnam_status = (expression); !psnam_status) return psnam_status.take_error(); \
   } while (false)
 
 /// Defines `declaration` from the value of the Result `expression`, or returns its error.
-#define PSNAM_TRY(declaration, expression)                                              \
-  auto PSNAM_CONCAT(psnam_result_, __LINE__) = (expression);                            \
-  if (!PSNAM_CONCAT(psnam_result_, __LINE__))                                           \
-    return PSNAM_CONCAT(psnam_result_, __LINE__).take_error();                          \
+#define PSNAM_TRY(declaration, expression)                                                               \
+  auto PSNAM_CONCAT(psnam_result_, __LINE__) = (expression);                                             \
+  if (!PSNAM_CONCAT(psnam_result_, __LINE__)) return PSNAM_CONCAT(psnam_result_, __LINE__).take_error(); \
   declaration = std::move(*PSNAM_CONCAT(psnam_result_, __LINE__))

@@ -100,6 +100,19 @@ Result<StoreSummary> Store::summary() {
   return summary;
 }
 
+Status Store::set_capacity(std::uint64_t bytes) {
+  PSNAM_TRY(const FileSystemRoom room, impl_->folder.room());
+  if (bytes == 0 || bytes > room.total_bytes)
+    return Error{Code::invalid_argument,
+                 fmt::format("a capacity of {} bytes: the file system of {} has {}, the capacity is between 1 and that",
+                             bytes, impl_->folder.path().string(), room.total_bytes)};
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(format::StoreRecord record, transaction.store());
+  record.capacity_bytes = bytes;
+  PSNAM_CHECK(transaction.put(record));
+  return transaction.commit();
+}
+
 Result<std::vector<WindowReport>> Store::list() {
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(auto windows, transaction.windows());

@@ -1,10 +1,11 @@
-// The MPI library's own functions, found once (src/mpi: dlsym(RTLD_NEXT); tests: by linking) and called through pointers, so
-// that the library carries no dependency on a particular MPI and never enters its own wrappers.
+// The MPI library's own functions, found once (src/mpi: dlsym(RTLD_NEXT); tests: by linking) and called through
+// pointers, so that the library carries no dependency on a particular MPI and never enters its own wrappers.
 #pragma once
 
 #include <mpi.h>
 
 // One name for each function that is called inside.
+// clang-format off
 #define PSNAM_REAL_FUNCTIONS(X)                                                                                        \
   X(Allgather) X(Allreduce) X(Bcast) X(Barrier) X(Iprobe) X(Send) X(Abort)                                             \
   X(Comm_rank) X(Comm_size) X(Comm_dup) X(Comm_free) X(Comm_disconnect) X(Comm_group) X(Comm_test_inter)               \
@@ -24,6 +25,7 @@
   X(Get_address) X(Get_processor_name)                                                                                 \
   X(Add_error_class) X(Add_error_code) X(Add_error_string) X(Error_class) X(Error_string)                              \
   X(Publish_name) X(Lookup_name) X(Unpublish_name) X(Initialized) X(Finalized) X(Query_thread)
+// clang-format on
 
 namespace psnam {
 

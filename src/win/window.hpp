@@ -1,9 +1,9 @@
-// A PSNAM window as one process of the job holds it: the checks of an operation, the fast way of a contiguous put and get,
-// and what the program may ask and set.
+// A PSNAM window as one process of the job holds it: the checks of an operation, the fast way of a contiguous put and
+// get, and what the program may ask and set.
 //
-// Hot path: MPI_Put with one predefined type, equal on both sides, into a mapped region, in an open epoch, is a handful of
-// loads and one copy; it allocates nothing, locks nothing and asks the MPI library nothing. Everything else (derived types,
-// regions of other nodes, first touch, errors, histograms) takes put() and get().
+// Hot path: MPI_Put with one predefined type, equal on both sides, into a mapped region, in an open epoch, is a handful
+// of loads and one copy; it allocates nothing, locks nothing and asks the MPI library nothing. Everything else (derived
+// types, regions of other nodes, first touch, errors, histograms) takes put() and get().
 #pragma once
 
 #include <mpi.h>
@@ -72,16 +72,18 @@ class Window {
   [[nodiscard]] MPI_Win native() const noexcept { return parts_->native; }
 
   /// The hot path. False if this is not the simple case, and nothing is done.
-  [[nodiscard]] bool try_put(const void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank, MPI_Aint displacement,
-                             std::uint64_t target_count, MPI_Datatype target_type) const noexcept {
+  [[nodiscard]] bool try_put(const void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
+                             MPI_Aint displacement, std::uint64_t target_count,
+                             MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
     if (origin == nullptr || !resolve_simple(Permission::fast_put, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
     rma::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
     return true;
   }
-  [[nodiscard]] bool try_get(void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank, MPI_Aint displacement,
-                             std::uint64_t target_count, MPI_Datatype target_type) const noexcept {
+  [[nodiscard]] bool try_get(void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
+                             MPI_Aint displacement, std::uint64_t target_count,
+                             MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
     if (origin == nullptr || !resolve_simple(Permission::fast_get, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
@@ -143,7 +145,8 @@ class Window {
     if (((permissions_.load(std::memory_order_relaxed) | region.permissions.load(std::memory_order_relaxed)) & permission) == 0) return false;
     std::byte* const base = region.base.load(std::memory_order_acquire);
     std::uint64_t start = 0;
-    if (base == nullptr || __builtin_mul_overflow(static_cast<std::uint64_t>(displacement), region.displacement_unit, &start) ||
+    if (base == nullptr ||
+        __builtin_mul_overflow(static_cast<std::uint64_t>(displacement), region.displacement_unit, &start) ||
         __builtin_mul_overflow(origin_count, type_bytes, &bytes))
       return false;
     if (start > region.size_bytes || bytes > region.size_bytes - start) return false;
@@ -165,7 +168,8 @@ class Window {
   [[nodiscard]] Result<std::vector<std::size_t>> targets_of(MPI_Group group) const;
   Result<nam::WindowLocks*> locks();
   [[nodiscard]] Result<Target*> check_rank(int rank);
-  [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target, MPI_Aint displacement_bytes);
+  [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target,
+                                       MPI_Aint displacement_bytes);
   void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
   [[nodiscard]] std::vector<KeyValue> keys_in_force() const;
   Status apply_consistency(format::Consistency consistency);

@@ -62,16 +62,18 @@ Result<nam::WindowLocks*> Window::locks() {
 }
 
 Status Window::fence(int bits) {
-  PSNAM_TRY(const sync::Assertions assertions, sync::Assertions::of_fence(bits));
+  const auto assertions = sync::Assertions::of_fence(bits);
   PSNAM_CHECK(epochs_.check_fence());
-  // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt.
+  // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt. And
+  // after an assertion that is wrong on this rank: the others wait for it.
   if (parts_->spans_nodes) {
-    PSNAM_CHECK(checked(context_.real(), "MPI_Win_fence between nodes", context_.real().Win_fence(assertions.bits(), native())));
+    PSNAM_CHECK(checked(context_.real(), "MPI_Win_fence between nodes", context_.real().Win_fence(assertions ? bits : 0, native())));
   } else {
     PSNAM_CHECK(parts_->team->barrier());
   }
-  epochs_.fence(!assertions.opens_no_epoch());
-  if (assertions.opens_no_epoch())
+  if (!assertions) return assertions.error();
+  epochs_.fence(!assertions->opens_no_epoch());
+  if (assertions->opens_no_epoch())
     forbid_all();
   else
     allow_all();
