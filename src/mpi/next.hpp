@@ -1,6 +1,7 @@
 // The functions below ours: for each wrapped MPI_X the next MPI_X and the next PMPI_X in the search order of the dynamic
-// linker. Usually both are the MPI library's. If another PMPI tool sits below, the next MPI_X is the tool's: then our
-// MPI_X only hands on, the tool calls PMPI_X, and our PMPI_X does the work: both orders of stacking work.
+// linker. Usually both are the MPI library's, and the table holds PMPI_X for both. If another PMPI tool that wraps X sits
+// below, the next MPI_X is the tool's: then our MPI_X only hands on, the tool calls PMPI_X, and our PMPI_X does the work. A
+// tool wraps some functions only, so that is decided for each: both orders of stacking work.
 #pragma once
 
 #include <mpi.h>
@@ -21,10 +22,14 @@
 
 namespace psnam::mpi {
 
+/// How MPICH's Fortran bindings, all three, ask for an attribute of a window: not by MPI_Win_get_attr. See fortran.cpp.
+using FortranWinGetAttr = int (*)(MPI_Win win, int keyval, void* value, int* flag, int type);
+
 struct Next {
 #define PSNAM_NEXT_FIELD(name) decltype(&PMPI_##name) name = nullptr;
   PSNAM_WRAPPED_FUNCTIONS(PSNAM_NEXT_FIELD)
 #undef PSNAM_NEXT_FIELD
+  FortranWinGetAttr fortran_win_get_attr = nullptr;
 };
 
 /// The entry of a call: under its own name or its profiling name.

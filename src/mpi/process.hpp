@@ -69,11 +69,19 @@ class Process {
       resolve_functions();
     return level == Level::mpi ? next_mpi_ : next_pmpi_;
   }
-  /// Whether a call that entered at `level` is to be worked on here; if not, a tool below hands it back to our PMPI_ function.
-  [[nodiscard]] bool works_at(Level level) noexcept {
+  /// Whether a call of `Function` that entered at level L is to be worked on here. If not, a tool below wraps the function and
+  /// hands the call back to our PMPI_ function.
+  template <Level L, auto Function>
+  [[nodiscard]] bool works() noexcept {
     if (!resolved_.load(std::memory_order_acquire)) [[unlikely]]
       resolve_functions();
-    return level == Level::pmpi || !tool_below_;
+    return works_when_resolved<L, Function>();
+  }
+  /// The same where the functions are resolved, as they are once a window or connection of ours has been found.
+  template <Level L, auto Function>
+  [[nodiscard]] bool works_when_resolved() const noexcept {
+    if constexpr (L == Level::pmpi) return true;
+    return !tool_below_ || next_mpi_.*Function == next_pmpi_.*Function;
   }
   /// The runtime; made by the first call.
   [[nodiscard]] Runtime& runtime();

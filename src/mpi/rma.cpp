@@ -11,7 +11,7 @@ constexpr const char* kInstead = "use MPI_Put and MPI_Get";
 template <Level L, auto Function, class Count>
 int put_at(const void* origin, Count origin_count, MPI_Datatype origin_type, int rank, MPI_Aint disp, Count target_count, MPI_Datatype target_type,
            MPI_Win win) noexcept {
-  win::Window* const window = our_window<L>(win);
+  win::Window* const window = our_window<L, Function>(win);
   if (window == nullptr) return hand_on<L, Function>(origin, origin_count, origin_type, rank, disp, target_count, target_type, win);
   if (window->try_put(origin, static_cast<std::uint64_t>(origin_count), origin_type, rank, disp, static_cast<std::uint64_t>(target_count), target_type))
     return MPI_SUCCESS;
@@ -23,7 +23,7 @@ int put_at(const void* origin, Count origin_count, MPI_Datatype origin_type, int
 template <Level L, auto Function, class Count>
 int get_at(void* origin, Count origin_count, MPI_Datatype origin_type, int rank, MPI_Aint disp, Count target_count, MPI_Datatype target_type,
            MPI_Win win) noexcept {
-  win::Window* const window = our_window<L>(win);
+  win::Window* const window = our_window<L, Function>(win);
   if (window == nullptr) return hand_on<L, Function>(origin, origin_count, origin_type, rank, disp, target_count, target_type, win);
   if (window->try_get(origin, static_cast<std::uint64_t>(origin_count), origin_type, rank, disp, static_cast<std::uint64_t>(target_count), target_type))
     return MPI_SUCCESS;
@@ -54,7 +54,7 @@ int Get_c_at(void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MP
 /// A communication call that PSNAM windows do not take: refused on them, handed on otherwise.
 template <Level L, auto Function, class... Args>
 int refuse_or_hand_on(const char* name, MPI_Win win, Args... args) noexcept {
-  if (our_window<L>(win) == nullptr) return hand_on<L, Function>(args...);
+  if (our_window<L, Function>(win) == nullptr) return hand_on<L, Function>(args...);
   return refuse(win, name, kInstead);
 }
 

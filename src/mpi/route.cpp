@@ -9,6 +9,12 @@ int missing_function() noexcept {
   return MPI_ERR_UNSUPPORTED_OPERATION;
 }
 
+bool has_ended() noexcept {
+  const Runtime* const runtime = process().existing_runtime();
+  int finalized = 0;
+  return runtime != nullptr && runtime->real().Finalized(&finalized) == MPI_SUCCESS && finalized != 0;
+}
+
 int raise_on_window(MPI_Win window, Error error) noexcept {
   Runtime& runtime = process().runtime();
   log::info("{}", error.message);

@@ -9,22 +9,25 @@
 
 namespace psnam::mpi {
 
-/// The window of `handle`, if it is ours and the call is to be worked on at this level.
-template <Level L>
+/// The window of `handle`, if it is ours and the call of `Function` is to be worked on at this level.
+template <Level L, auto Function>
 [[nodiscard]] inline win::Window* our_window(MPI_Win handle) noexcept {
   win::Window* const window = process().find_window(handle);
   if (window == nullptr) [[likely]]
     return nullptr;
-  return process().works_at(L) ? window : nullptr;
+  return process().works_when_resolved<L, Function>() ? window : nullptr;
 }
 
-template <Level L>
+template <Level L, auto Function>
 [[nodiscard]] inline win::Connection* our_connection(MPI_Comm handle) noexcept {
   win::Connection* const connection = process().find_connection(handle);
-  return connection != nullptr && process().works_at(L) ? connection : nullptr;
+  return connection != nullptr && process().works_when_resolved<L, Function>() ? connection : nullptr;
 }
 
 int missing_function() noexcept;
+
+/// Whether MPI_Finalize has been called. A call after it is the MPI library's to complain of.
+[[nodiscard]] bool has_ended() noexcept;
 
 /// Hands the call on to the next function.
 template <Level L, auto Function, class... Args>

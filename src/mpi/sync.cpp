@@ -5,7 +5,7 @@ namespace psnam::mpi {
 
 template <Level L>
 int Win_fence_at(int assertions, MPI_Win win) noexcept {
-  win::Window* const window = our_window<L>(win);
+  win::Window* const window = our_window<L, &Next::Win_fence>(win);
   if (window == nullptr) return hand_on<L, &Next::Win_fence>(assertions, win);
   return run_on_window(win, [&] { return window->fence(assertions); });
 }
@@ -13,7 +13,7 @@ int Win_fence_at(int assertions, MPI_Win win) noexcept {
 /// A synchronisation call that PSNAM windows do not take: refused on them, handed on otherwise.
 template <Level L, auto Function, class... Args>
 int refuse_sync_at(const char* name, MPI_Win win, Args... args) noexcept {
-  if (our_window<L>(win) == nullptr) return hand_on<L, Function>(args...);
+  if (our_window<L, Function>(win) == nullptr) return hand_on<L, Function>(args...);
   return refuse(win, name, "use MPI_Win_fence");
 }
 

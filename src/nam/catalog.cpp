@@ -59,13 +59,13 @@ Status prepare_lock_file(const Folder& folder) {
   if (::fstat(fd.get(), &status) != 0) return system_error(folder.shown(kLockFile), errno);
   if (static_cast<std::size_t>(status.st_size) >= Environment::kLockFileBytes) return {};
   const int error = ::posix_fallocate(fd.get(), 0, Environment::kLockFileBytes);
-  if (error != 0) return system_error("reserving " + folder.shown(kLockFile), error);
+  if (error != 0) return system_error(fmt::format("reserving {}", folder.shown(kLockFile)), error);
   return {};
 }
 
 Status remove_file(const Folder& folder, const char* file) {
   if (::unlinkat(folder.fd(), file, 0) != 0 && errno != ENOENT)
-    return system_error("removing " + folder.shown(file), errno);
+    return system_error(fmt::format("removing {}", folder.shown(file)), errno);
   return {};
 }
 
@@ -103,7 +103,7 @@ Status Catalog::make(const Folder& folder, const format::StoreRecord& record) {
   // A lock file of an earlier catalog says nothing about this one.
   PSNAM_CHECK(remove_file(folder, kLockFile));
   if (::renameat(folder.fd(), kUnfinishedFile, folder.fd(), kFile) != 0)
-    return system_error("making " + folder.shown(kFile), errno);
+    return system_error(fmt::format("making {}", folder.shown(kFile)), errno);
   if (!folder.in_memory() && ::fsync(folder.fd()) != 0) return system_error(folder.path().string(), errno);
   return {};
 }
@@ -128,6 +128,8 @@ Result<CatalogTransaction> Catalog::write() {
   PSNAM_TRY(Transaction transaction, environment_->begin_write());
   return CatalogTransaction{std::move(transaction), shown()};
 }
+
+Status Catalog::settle() { return environment_->begin_write().status(); }
 
 Status Catalog::require_room(std::uint64_t bytes) {
   PSNAM_TRY(const std::uint64_t used, environment_->used_bytes());

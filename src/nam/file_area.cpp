@@ -51,9 +51,9 @@ Result<FileArea> FileArea::open(const std::filesystem::path& folder, int folder_
   FileArea area;
   area.path_ = folder / name;
   if (make && ::mkdirat(folder_fd, name, 0700) != 0 && errno != EEXIST)
-    return system_error("making " + area.path_.string(), errno);
+    return system_error(fmt::format("making {}", area.path_.string()), errno);
   area.fd_ = Fd{::openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-  if (!area.fd_.valid()) return system_error("opening " + area.path_.string(), errno);
+  if (!area.fd_.valid()) return system_error(fmt::format("opening {}", area.path_.string()), errno);
   return area;
 }
 
@@ -64,7 +64,7 @@ Result<Mapping> FileArea::create(std::uint64_t id, std::uint64_t bytes, format::
     return Error{Code::no_memory, fmt::format("{}: no file has {} bytes", shown(id), bytes)};
   if (reserve == format::Reserve::full) PSNAM_CHECK(require_room(id, bytes));
   const Fd fd{::openat(fd_.get(), file_name(id).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  if (!fd.valid()) return system_error("making " + shown(id), errno);
+  if (!fd.valid()) return system_error(fmt::format("making {}", shown(id)), errno);
   Status filled = fill(fd.get(), id, bytes, reserve);
   if (filled) {
     auto mapping = Mapping::map(fd.get(), static_cast<std::size_t>(bytes), Protection::read_write, shown(id));
@@ -115,7 +115,7 @@ Result<Mapping> FileArea::map(std::uint64_t id, std::uint64_t bytes, Protection 
   const Fd fd{::openat(fd_.get(), file_name(id).c_str(), access | O_CLOEXEC | O_NOFOLLOW)};
   if (!fd.valid() && errno == ENOENT)
     return Error{Code::name_not_found, fmt::format("there is no memory {}", shown(id)), ENOENT};
-  if (!fd.valid()) return system_error("opening " + shown(id), errno);
+  if (!fd.valid()) return system_error(fmt::format("opening {}", shown(id)), errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return system_error(shown(id), errno);
   // A mapping beyond the end of the file would be a SIGBUS for whoever touches it.
@@ -126,7 +126,7 @@ Result<Mapping> FileArea::map(std::uint64_t id, std::uint64_t bytes, Protection 
 
 Status FileArea::remove(std::uint64_t id) const {
   if (::unlinkat(fd_.get(), file_name(id).c_str(), 0) != 0 && errno != ENOENT)
-    return system_error("removing " + shown(id), errno);
+    return system_error(fmt::format("removing {}", shown(id)), errno);
   return {};
 }
 
@@ -141,12 +141,12 @@ Result<std::optional<std::uint64_t>> FileArea::size_of(std::uint64_t id) const {
 Result<std::vector<MemoryFile>> FileArea::list() const {
   // A description of its own: the position in the folder is part of it.
   const int fd = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return system_error("listing " + path_.string(), errno);
+  if (fd < 0) return system_error(fmt::format("listing {}", path_.string()), errno);
   const std::unique_ptr<DIR, CloseDirectory> directory{::fdopendir(fd)};
   if (!directory) {
     const int error = errno;
     ::close(fd);
-    return system_error("listing " + path_.string(), error);
+    return system_error(fmt::format("listing {}", path_.string()), error);
   }
   std::vector<MemoryFile> files;
   errno = 0;
@@ -157,7 +157,7 @@ Result<std::vector<MemoryFile>> FileArea::list() const {
     }
     errno = 0;
   }
-  if (errno != 0) return system_error("listing " + path_.string(), errno);
+  if (errno != 0) return system_error(fmt::format("listing {}", path_.string()), errno);
   return files;
 }
 

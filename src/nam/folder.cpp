@@ -56,16 +56,16 @@ Result<Folder> Folder::open(const std::filesystem::path& path, bool make) {
   if (folder.path_.empty() || !folder.path_.is_absolute())
     return Error{Code::invalid_argument, fmt::format("the store's folder \"{}\" is not an absolute path", path.string())};
   const bool made = make && ::mkdir(folder.path_.c_str(), 0700) == 0;
-  if (make && !made && errno != EEXIST) return system_error("making " + folder.path_.string(), errno);
+  if (make && !made && errno != EEXIST) return system_error(fmt::format("making {}", folder.path_.string()), errno);
   folder.fd_ = Fd{::open(folder.path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (!folder.fd_.valid()) {
     if (errno == ENOENT) return missing(folder.path_);
     if (errno == ELOOP || errno == ENOTDIR)
       return Error{Code::access, fmt::format("{} is not a folder, or a symbolic link", folder.path_.string()), errno};
-    return system_error("opening " + folder.path_.string(), errno);
+    return system_error(fmt::format("opening {}", folder.path_.string()), errno);
   }
   // The umask may have taken away more than others' rights.
-  if (made && ::fchmod(folder.fd(), 0700) != 0) return system_error("making " + folder.path_.string(), errno);
+  if (made && ::fchmod(folder.fd(), 0700) != 0) return system_error(fmt::format("making {}", folder.path_.string()), errno);
   PSNAM_CHECK(folder.check());
   struct statfs system {};
   if (::fstatfs(folder.fd(), &system) != 0) return system_error(folder.path_.string(), errno);
@@ -107,7 +107,7 @@ Result<FileSystemRoom> Folder::room() const {
 
 Result<FolderLock> FolderLock::take(const Folder& folder) {
   while (::flock(folder.fd(), LOCK_EX) != 0)
-    if (errno != EINTR) return system_error("locking " + folder.path().string(), errno);
+    if (errno != EINTR) return system_error(fmt::format("locking {}", folder.path().string()), errno);
   return FolderLock{folder.fd()};
 }
 

@@ -61,15 +61,16 @@ class WindowService {
   virtual Status close(std::uint64_t use_id) = 0;
 };
 
-/// Service names (MPI_Publish_name), kept with the window they lead to: they go when it goes.
+/// Service names (MPI_Publish_name), kept with the window they lead to: they are found while its name is, and go when it goes.
 class NameService {
  public:
   virtual ~NameService() = default;
-  /// Code::name_not_found if `port_name` is no window's name, Code::service_exists if `service` is taken.
+  /// Code::name_not_found if `port_name` is no window's name, Code::service_exists if `service` is taken, by a window that is found.
   virtual Status publish(std::string_view service, std::string_view port_name) = 0;
   /// The port name. Code::service_not_found.
   virtual Result<std::string> lookup(std::string_view service) = 0;
-  /// Code::service_not_found; Code::name_not_found if it leads to another port name.
+  /// Also for a window that is not found any more but still in use. Code::service_not_found; Code::name_not_found if it leads to
+  /// another port name.
   virtual Status unpublish(std::string_view service, std::string_view port_name) = 0;
 };
 

@@ -85,8 +85,8 @@ void check_windows(const Contents& all, Findings& findings) {
   for (const auto& [name, id] : all.names)
     if (!all.windows.contains(id)) findings.push_back(fmt::format("the name \"{}\" leads to window {}, which is missing", name, id));
   for (const auto& [service, record] : all.services) {
-    const auto name = all.names.find(record.port_name);
-    if (name == all.names.end() || name->second != record.window_id)
+    const auto window = all.windows.find(record.window_id);
+    if (window == all.windows.end() || window->second.name != record.port_name)
       findings.push_back(fmt::format("the service \"{}\" leads to \"{}\", which is no window's name", service, record.port_name));
   }
 }

@@ -67,7 +67,8 @@ struct Store::Impl {
   Status sweep(const FileArea& area, Table table);
 };
 
-/// Takes a window's name, and the service names that lead to it, out of the catalog.
+/// Takes a window's name out of the catalog. The service names that lead to it stay until its records go, so that who published
+/// them can still unpublish them; they are not found meanwhile.
 [[nodiscard]] Status withdraw_name(CatalogTransaction& transaction, const format::WindowRecord& window);
 /// Code::info_value unless `name` is 1 to 255 printable ASCII characters without blanks.
 [[nodiscard]] Status check_window_name(std::string_view name);

@@ -27,6 +27,7 @@ Result<Store::Impl::Dead> Store::Impl::find_dead() {
 }
 
 Result<Collected> Store::Impl::collect() {
+  PSNAM_CHECK(catalog->settle());
   PSNAM_TRY(const Dead dead, find_dead());
   if (dead.uses.empty() && dead.windows.empty()) return Collected{};
   return end(dead.uses, dead.windows);
@@ -86,6 +87,8 @@ Result<std::uint64_t> Store::Impl::forget(const Ended& ended) {
       if (allocation->reserve == format::Reserve::full) bytes += allocation->size_bytes;
       PSNAM_CHECK(transaction.erase_allocation(id));
     }
+    PSNAM_TRY(const auto services, transaction.services_of(release.window_id));
+    for (const auto& service : services) PSNAM_CHECK(transaction.erase_service(service, release.window_id));
     PSNAM_CHECK(transaction.erase_window(release.window_id));
   }
   store.reserved_bytes -= std::min(bytes, store.reserved_bytes);
@@ -126,7 +129,7 @@ Result<Collected> Store::collect() {
 }
 
 Result<bool> Store::remove(std::string_view name) {
-  PSNAM_CHECK(check_window_name(name));
+  if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   std::vector<format::UseRecord> uses;
   std::uint64_t window_id = 0;
   {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/log.hpp"
 #include "win/assembly.hpp"
+#include "win/names.hpp"
 
 namespace psnam::win {
 namespace {
@@ -64,10 +64,10 @@ Status Connecting::read_wish() {
   if (!wish_.window) return {};
   context_.warn_unknown_keys(pairs);
   PSNAM_TRY(wish_.right, parse_access(pairs));
-  const std::size_t length = request_.port_name == nullptr ? 0 : ::strnlen(request_.port_name, wish_.name.size());
-  if (length == 0 || length == wish_.name.size())
-    return Error{Code::name_not_found, fmt::format("the window name has {} bytes; a name has 1 to {}", length, wish_.name.size() - 1)};
-  std::memcpy(wish_.name.data(), request_.port_name, length);
+  const std::string_view name = request_.port_name == nullptr ? std::string_view{} : window_name(request_.port_name);
+  if (name.empty() || name.size() >= wish_.name.size())
+    return Error{Code::name_not_found, fmt::format("the window name has {} bytes; a name has 1 to {}", name.size(), wish_.name.size() - 1)};
+  std::copy(name.begin(), name.end(), wish_.name.begin());
   return {};
 }
 
@@ -139,7 +139,8 @@ Status Connecting::check_nodes() const {
   return Error{Code::unreachable, fmt::format("window \"{}\" has regions on nodes where this job has no rank: {}", name(), missing)};
 }
 
-/// The home node decides whether the window exists; parts in doubt elsewhere are settled by its word.
+/// The home node decides whether the window exists; its word settles parts in doubt elsewhere, and ends those that a job left
+/// which was killed while it removed the window.
 Status Connecting::check_parts() {
   for (const format::NodeRecord& node : window_.nodes) {
     const auto rank = std::find_if(parts_.identities.begin(), parts_.identities.end(), [&](const RankIdentity& r) { return r.store == node.store; });
@@ -153,9 +154,12 @@ Status Connecting::check_parts() {
   const auto part_of = [&](std::size_t node) { return static_cast<Part>(words[job_->leader(parts_.job_node[node])]); };
   const bool exists = part_of(0) == Part::whole;
   Status settled;
-  if (part == Part::in_doubt && parts_.node < window_.nodes.size())
-    settled = exists ? parts_.store->set_consistency(found_->id, format::Consistency::persistent, false).status()
-                     : parts_.store->remove(name()).status();
+  if (parts_.node < window_.nodes.size()) {
+    if (exists && part == Part::in_doubt)
+      settled = parts_.store->set_consistency(found_->id, format::Consistency::persistent, false).status();
+    else if (!exists && part != Part::absent)
+      settled = parts_.store->remove(name()).status();
+  }
   PSNAM_CHECK(team_.agree(std::move(settled)));
   if (!exists) return not_found(fmt::format(": its home node {} does not have it", window_.nodes[0].host));
   for (std::size_t node = 1; node < window_.nodes.size(); ++node)

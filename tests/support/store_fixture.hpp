@@ -62,8 +62,9 @@ class StoreTest : public ::testing::Test {
   }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] nam::Store& store() { return *store_; }
+  void close_store() { store_.reset(); }
   void reopen() {
-    store_.reset();
+    close_store();
     SetUp();
   }
 
@@ -104,6 +105,7 @@ class StoreTest : public ::testing::Test {
     EXPECT_EQ(summary->reserved_bytes, 0U);
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "memory"));
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "control"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder() / "locks"));
   }
 
  private:
