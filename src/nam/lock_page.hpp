@@ -20,7 +20,8 @@ class ClientBits {
  public:
   ClientBits(std::atomic<std::uint64_t>* words, const std::atomic<std::uint32_t>& used) noexcept : words_{words}, used_{&used} {}
 
-  void set(std::uint32_t client) const noexcept { words_[client / 64].fetch_or(bit(client)); }
+  /// False if it was set already.
+  bool set(std::uint32_t client) const noexcept { return (words_[client / 64].fetch_or(bit(client)) & bit(client)) == 0; }
   void clear(std::uint32_t client) const noexcept { words_[client / 64].fetch_and(~bit(client)); }
   [[nodiscard]] bool test(std::uint32_t client) const noexcept { return (words_[client / 64].load() & bit(client)) != 0; }
   [[nodiscard]] bool any() const noexcept {
