@@ -1,11 +1,11 @@
-// The page of a window's locks on one node: who uses them, what each rank is locked for, who waits. It outlives jobs (it
-// stays with the window) and is used by processes of several jobs at once, which may run different builds of this library.
-// A page of zeros is a valid page without users, so that whoever comes first need not be known.
+// The page of a window's locks on one node: who uses them, what each rank is locked for, who waits. It outlives jobs
+// (it stays with the window) and is used by processes of several jobs at once, which may run different builds of this
+// library. A page of zeros is a valid page without users, so that whoever comes first need not be known.
 //
 //   LockHeader | LockStripe[kLockStripes] | all-readers bitmap | a cell for each rank | LockSlot[clients]
 //
-// A cell is a LockCell followed by two bitmaps over the clients: who reads, who waits. Each part begins on a cache line.
-// docs/formats/lock-page.md has the same in words. Bump kLockVersion when a field moves or its meaning changes.
+// A cell is a LockCell followed by two bitmaps over the clients: who reads, who waits. Each part begins on a cache
+// line. docs/formats/lock-page.md has the same in words. Bump kLockVersion when a field moves or its meaning changes.
 #pragma once
 
 #include <algorithm>
@@ -33,21 +33,26 @@ inline constexpr LockOwner kLockBlocked = 1U << 31;
 inline constexpr LockOwner kLockStripeWaiters = 1U << 31;
 
 struct LockHeader {
-  std::atomic<std::uint64_t> version;       ///< kLockMagic in the low half, kLockVersion in the high one; 0: nobody has come yet
+  std::atomic<std::uint64_t>
+      version;  ///< kLockMagic in the low half, kLockVersion in the high one; 0: nobody has come yet
   std::atomic<std::uint64_t> shape;         ///< ranks in the low half, clients in the high one; 0 as above
   std::atomic<std::uint32_t> clients_used;  ///< slots that were ever taken; it only grows
   std::uint32_t reserved0[11];
   std::atomic<std::uint64_t> guard;  ///< LockIdentity of the process that enters, leaves or takes back; 0: nobody
   std::uint64_t reserved1[7];
-  std::atomic<std::uint32_t> all_blocked;  ///< not 0: an owner may be asleep because of a client in the all-readers bitmap
+  std::atomic<std::uint32_t>
+      all_blocked;  ///< not 0: an owner may be asleep because of a client in the all-readers bitmap
   std::uint32_t reserved2[15];
-  std::atomic<std::uint64_t> namespaces[kLockNamespaces];  ///< hash of the boot in the high half, inode of the pid namespace in the low one
+  std::atomic<std::uint64_t>
+      namespaces[kLockNamespaces];  ///< hash of the boot in the high half, inode of the pid namespace in the low one
 };
 static_assert(sizeof(LockHeader) == 192 + 8 * kLockNamespaces && offsetof(LockHeader, clients_used) == 16 &&
-              offsetof(LockHeader, guard) == 64 && offsetof(LockHeader, all_blocked) == 128 && offsetof(LockHeader, namespaces) == 192);
+              offsetof(LockHeader, guard) == 64 && offsetof(LockHeader, all_blocked) == 128 &&
+              offsetof(LockHeader, namespaces) == 192);
 
 /// A process in one word, so that it can be put in place and judged without a moment in between.
-/// pid: 22 bits (the kernel's limit), index in `namespaces`: 6 bits, start time in ticks since boot: 36 bits (21 years).
+/// pid: 22 bits (the kernel's limit), index in `namespaces`: 6 bits, start time in ticks since boot: 36 bits (21
+/// years).
 struct LockIdentity {
   static constexpr unsigned kNamespaceShift = 22;
   static constexpr unsigned kStartShift = 28;
@@ -62,8 +67,8 @@ struct LockIdentity {
     return pid | std::uint64_t{name_space} << kNamespaceShift | start_time_ticks << kStartShift;
   }
   [[nodiscard]] static constexpr LockIdentity decode(std::uint64_t word) noexcept {
-    return {static_cast<std::uint32_t>(word & kMaxPid), static_cast<std::uint32_t>(word >> kNamespaceShift & (kLockNamespaces - 1)),
-            word >> kStartShift};
+    return {static_cast<std::uint32_t>(word & kMaxPid),
+            static_cast<std::uint32_t>(word >> kNamespaceShift & (kLockNamespaces - 1)), word >> kStartShift};
   }
 };
 
@@ -118,17 +123,26 @@ struct LockShape {
     const std::uint64_t wanted = (std::uint64_t{ranks} * 4 + 63) / 64 * 64;
     return {ranks, static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, kLockMinClients, kLockMaxClients))};
   }
-  [[nodiscard]] static constexpr std::size_t to_line(std::size_t bytes) noexcept { return (bytes + kLockLine - 1) / kLockLine * kLockLine; }
+  [[nodiscard]] static constexpr std::size_t to_line(std::size_t bytes) noexcept {
+    return (bytes + kLockLine - 1) / kLockLine * kLockLine;
+  }
 
   [[nodiscard]] constexpr std::size_t bitmap_words() const noexcept { return clients / 64; }
   [[nodiscard]] constexpr std::size_t stripes_offset() const noexcept { return sizeof(LockHeader); }
-  [[nodiscard]] constexpr std::size_t all_readers_offset() const noexcept { return stripes_offset() + kLockStripes * sizeof(LockStripe); }
-  [[nodiscard]] constexpr std::size_t cells_offset() const noexcept { return all_readers_offset() + to_line(8 * bitmap_words()); }
-  [[nodiscard]] constexpr std::size_t cell_bytes() const noexcept { return to_line(sizeof(LockCell) + 2 * 8 * bitmap_words()); }
+  [[nodiscard]] constexpr std::size_t all_readers_offset() const noexcept {
+    return stripes_offset() + kLockStripes * sizeof(LockStripe);
+  }
+  [[nodiscard]] constexpr std::size_t cells_offset() const noexcept {
+    return all_readers_offset() + to_line(8 * bitmap_words());
+  }
+  [[nodiscard]] constexpr std::size_t cell_bytes() const noexcept {
+    return to_line(sizeof(LockCell) + 2 * 8 * bitmap_words());
+  }
   [[nodiscard]] constexpr std::size_t slots_offset() const noexcept { return cells_offset() + ranks * cell_bytes(); }
   [[nodiscard]] constexpr std::size_t bytes() const noexcept { return slots_offset() + clients * sizeof(LockSlot); }
 };
-static_assert(LockShape::of(1).clients == 192 && LockShape::of(1).cell_bytes() == 64 && LockShape::of(100).clients == 448 &&
-              LockShape::of(1U << 20).clients == kLockMaxClients && kLockMaxClients <= kLockOwnerMask);
+static_assert(LockShape::of(1).clients == 192 && LockShape::of(1).cell_bytes() == 64 &&
+              LockShape::of(100).clients == 448 && LockShape::of(1U << 20).clients == kLockMaxClients &&
+              kLockMaxClients <= kLockOwnerMask);
 
 }  // namespace psnam::format

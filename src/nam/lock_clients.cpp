@@ -22,7 +22,8 @@ constexpr std::size_t kRanksShown = 8;
 std::uint64_t namespace_word(std::uint64_t pid_namespace, const format::Uuid& boot) noexcept {
   std::uint32_t hash = 2166136261U;  // FNV-1a
   for (const auto byte : boot.bytes) hash = (hash ^ static_cast<std::uint8_t>(byte)) * 16777619U;
-  return std::uint64_t{hash} << 32 | static_cast<std::uint32_t>(pid_namespace);  // the kernel numbers namespaces with 32 bits
+  return std::uint64_t{hash} << 32 |
+         static_cast<std::uint32_t>(pid_namespace);  // the kernel numbers namespaces with 32 bits
 }
 
 /// Where `word` is in the page's list of namespaces; it is added if need be.
@@ -32,8 +33,10 @@ Result<std::uint32_t> namespace_index(const LockPage& page, std::uint64_t word) 
     std::uint64_t found = 0;
     if (list[i].compare_exchange_strong(found, word) || found == word) return i;
   }
-  return Error{Code::no_memory, fmt::format("processes of {} pid namespaces and boots have used the window's locks, more are not kept apart",
-                                            format::kLockNamespaces)};
+  return Error{
+      Code::no_memory,
+      fmt::format("processes of {} pid namespaces and boots have used the window's locks, more are not kept apart",
+                  format::kLockNamespaces)};
 }
 
 /// What was taken from a client, in words.
@@ -93,8 +96,8 @@ std::string strip(const LockPage& page, std::uint32_t client) {
 
 }  // namespace
 
-/// The one who may change who has which slot. It is a word with the holder's identity, so a dead holder is found out and its
-/// place taken; what it was about to do is repeated by whoever finds the slot still taken.
+/// The one who may change who has which slot. It is a word with the holder's identity, so a dead holder is found out
+/// and its place taken; what it was about to do is repeated by whoever finds the slot still taken.
 class LockClients::Guard {
  public:
   Guard(const LockPage& page, const LockClients& clients) noexcept : word_{page.header().guard} {
@@ -120,10 +123,12 @@ class LockClients::Guard {
   std::atomic<std::uint64_t>& word_;
 };
 
-Result<LockClients> LockClients::of(const LockPage& page, const format::ProcessIdentity& process, const format::Uuid& boot) {
+Result<LockClients> LockClients::of(const LockPage& page, const format::ProcessIdentity& process,
+                                    const format::Uuid& boot) {
   if (process.pid == 0 || process.pid > LockIdentity::kMaxPid || process.start_time_ticks > LockIdentity::kMaxStart)
-    return Error{Code::unsupported, fmt::format("process {}, started at tick {}, does not fit the page of the window's locks", process.pid,
-                                                process.start_time_ticks)};
+    return Error{Code::unsupported,
+                 fmt::format("process {}, started at tick {}, does not fit the page of the window's locks", process.pid,
+                             process.start_time_ticks)};
   LockClients clients;
   clients.name_space_ = namespace_word(process.pid_namespace, boot);
   PSNAM_TRY(const std::uint32_t index, namespace_index(page, clients.name_space_));
@@ -157,8 +162,10 @@ Result<std::uint32_t> LockClients::enter(const LockPage& page) const {
     if (!tidied)
       for (std::uint32_t client = 0; client < limit; ++client) found |= take_back_if_dead(page, client);
     if (!found)
-      return Error{Code::no_memory, fmt::format("the locks of a window of {} ranks have room for {} users on a node, and all of them are there",
-                                                page.shape().ranks, limit)};
+      return Error{
+          Code::no_memory,
+          fmt::format("the locks of a window of {} ranks have room for {} users on a node, and all of them are there",
+                      page.shape().ranks, limit)};
   }
 }
 

@@ -1,4 +1,5 @@
-// Who uses a page of locks: entering, leaving, and taking back what the dead left. See nam/window_locks.hpp for why it works.
+// Who uses a page of locks: entering, leaving, and taking back what the dead left. See nam/window_locks.hpp for why it
+// works.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ class LockClients {
   [[nodiscard]] Result<std::uint32_t> enter(const LockPage& page) const;
   /// Gives back everything that `client`, a client of this process, holds, and its slot.
   void leave(const LockPage& page, std::uint32_t client) const;
-  /// True if `client` was dead: what it held is free then, and those who wait for it are called. Otherwise it changes nothing.
+  /// True if `client` was dead: what it held is free then, and those who wait for it are called. Otherwise it changes
+  /// nothing.
   bool take_back_if_dead(const LockPage& page, std::uint32_t client) const;
 
  private:

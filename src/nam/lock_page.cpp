@@ -60,17 +60,20 @@ Result<LockPage> LockPage::over(Mapping mapping, std::uint32_t ranks) {
     return Error{Code::corrupt, fmt::format("the page of the window's locks begins with {:#x} instead of {:#x}",
                                             static_cast<std::uint32_t>(version), format::kLockMagic)};
   if (version >> 32 != format::kLockVersion)
-    return Error{Code::incompatible, fmt::format("the page of the window's locks has version {}, this library speaks version {}", version >> 32,
-                                                 format::kLockVersion)};
+    return Error{Code::incompatible,
+                 fmt::format("the page of the window's locks has version {}, this library speaks version {}",
+                             version >> 32, format::kLockVersion)};
   if (mapping.bytes() < shape.bytes())
-    return Error{Code::corrupt, fmt::format("the page of the window's locks has {} bytes, locks of {} ranks take {}", mapping.bytes(), ranks,
-                                            shape.bytes())};
+    return Error{Code::corrupt, fmt::format("the page of the window's locks has {} bytes, locks of {} ranks take {}",
+                                            mapping.bytes(), ranks, shape.bytes())};
   const std::uint64_t found = settle(header.shape, pair(shape.ranks, shape.clients));
   if (found != pair(shape.ranks, shape.clients))
-    return Error{Code::corrupt, fmt::format("the page of the window's locks is for {} ranks and {} users instead of {} and {}",
-                                            static_cast<std::uint32_t>(found), found >> 32, shape.ranks, shape.clients)};
+    return Error{Code::corrupt,
+                 fmt::format("the page of the window's locks is for {} ranks and {} users instead of {} and {}",
+                             static_cast<std::uint32_t>(found), found >> 32, shape.ranks, shape.clients)};
   if (const std::uint32_t used = header.clients_used.load(); used > shape.clients)
-    return Error{Code::corrupt, fmt::format("the page of the window's locks says that {} of {} users came", used, shape.clients)};
+    return Error{Code::corrupt,
+                 fmt::format("the page of the window's locks says that {} of {} users came", used, shape.clients)};
   return LockPage{std::move(mapping), shape};
 }
 

@@ -18,12 +18,17 @@ namespace psnam::nam {
 /// announcement, so a client it misses has not announced itself yet and will see the caller's.
 class ClientBits {
  public:
-  ClientBits(std::atomic<std::uint64_t>* words, const std::atomic<std::uint32_t>& used) noexcept : words_{words}, used_{&used} {}
+  ClientBits(std::atomic<std::uint64_t>* words, const std::atomic<std::uint32_t>& used) noexcept
+      : words_{words}, used_{&used} {}
 
   /// False if it was set already.
-  bool set(std::uint32_t client) const noexcept { return (words_[client / 64].fetch_or(bit(client)) & bit(client)) == 0; }
+  bool set(std::uint32_t client) const noexcept {
+    return (words_[client / 64].fetch_or(bit(client)) & bit(client)) == 0;
+  }
   void clear(std::uint32_t client) const noexcept { words_[client / 64].fetch_and(~bit(client)); }
-  [[nodiscard]] bool test(std::uint32_t client) const noexcept { return (words_[client / 64].load() & bit(client)) != 0; }
+  [[nodiscard]] bool test(std::uint32_t client) const noexcept {
+    return (words_[client / 64].load() & bit(client)) != 0;
+  }
   [[nodiscard]] bool any() const noexcept {
     const std::size_t count = words();
     for (std::size_t i = 0; i < count; ++i)
@@ -56,7 +61,8 @@ struct RankCell {
 
 class LockPage {
  public:
-  /// Takes a page for `ranks` ranks into service. Code::incompatible when it is of another version, Code::corrupt when it is no such page.
+  /// Takes a page for `ranks` ranks into service. Code::incompatible when it is of another version, Code::corrupt when
+  /// it is no such page.
   static Result<LockPage> over(Mapping mapping, std::uint32_t ranks);
 
   [[nodiscard]] const format::LockShape& shape() const noexcept { return shape_; }

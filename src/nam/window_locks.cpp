@@ -8,7 +8,8 @@
 
 namespace psnam::nam {
 
-Result<std::unique_ptr<WindowLocks>> WindowLocks::attach(Mapping page, std::uint32_t ranks, const format::ProcessIdentity& process,
+Result<std::unique_ptr<WindowLocks>> WindowLocks::attach(Mapping page, std::uint32_t ranks,
+                                                         const format::ProcessIdentity& process,
                                                          const format::Uuid& boot) {
   PSNAM_TRY(LockPage opened, LockPage::over(std::move(page), ranks));
   PSNAM_TRY(const LockClients clients, LockClients::of(opened, process, boot));
@@ -29,10 +30,13 @@ WindowLocks::~WindowLocks() { clients_.leave(page_, client_); }
 /// The checks of a lock, and the rank marked busy.
 Status WindowLocks::begin(std::uint32_t rank) {
   if (rank >= page_.shape().ranks)
-    return Error{Code::rank, fmt::format("there is no rank {} to lock in a window of {} ranks", rank, page_.shape().ranks)};
+    return Error{Code::rank,
+                 fmt::format("there is no rank {} to lock in a window of {} ranks", rank, page_.shape().ranks)};
   if (all_.load(std::memory_order_relaxed) != Hold::none)
-    return Error{Code::sync, fmt::format("rank {} cannot be locked: all ranks are locked by this process already", rank)};
-  // No read-modify-write: of two threads that come at once, which MPI does not allow, one waits for the other in the page.
+    return Error{Code::sync,
+                 fmt::format("rank {} cannot be locked: all ranks are locked by this process already", rank)};
+  // No read-modify-write: of two threads that come at once, which MPI does not allow, one waits for the other in the
+  // page.
   if (holds_[rank].load(std::memory_order_relaxed) != Hold::none)
     return Error{Code::sync, fmt::format("rank {} is locked, or about to be, by this process already", rank)};
   holds_[rank].store(Hold::busy, std::memory_order_relaxed);
@@ -62,7 +66,8 @@ Result<bool> WindowLocks::try_lock(std::uint32_t rank, LockKind kind) {
 
 Status WindowLocks::unlock(std::uint32_t rank) {
   if (rank >= page_.shape().ranks)
-    return Error{Code::rank, fmt::format("there is no rank {} to unlock in a window of {} ranks", rank, page_.shape().ranks)};
+    return Error{Code::rank,
+                 fmt::format("there is no rank {} to unlock in a window of {} ranks", rank, page_.shape().ranks)};
   const Hold hold = holds_[rank].load(std::memory_order_acquire);
   if (hold != Hold::shared && hold != Hold::exclusive)
     return Error{Code::sync, fmt::format("rank {} cannot be unlocked: this process has not locked it", rank)};
@@ -100,7 +105,8 @@ void WindowLocks::leave_exclusive(const RankCell& cell) noexcept {
 }
 
 Status WindowLocks::unlock_all() {
-  if (!change(all_, Hold::shared, Hold::busy)) return Error{Code::sync, "the ranks cannot be unlocked: this process has not locked all"};
+  if (!change(all_, Hold::shared, Hold::busy))
+    return Error{Code::sync, "the ranks cannot be unlocked: this process has not locked all"};
   leave_all();
   all_.store(Hold::none, std::memory_order_release);
   return {};

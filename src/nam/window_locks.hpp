@@ -1,37 +1,43 @@
-// The locks of a window: a reader-writer lock for each rank, one shared lock on all ranks, and the stripes under which single
-// elements are changed. They are kept in a page beside the window (format/lock_page.hpp), so they hold between threads,
-// processes and jobs, and what a dead process held is free again.
+// The locks of a window: a reader-writer lock for each rank, one shared lock on all ranks, and the stripes under which
+// single elements are changed. They are kept in a page beside the window (format/lock_page.hpp), so they hold between
+// threads, processes and jobs, and what a dead process held is free again.
 //
 // Why it works.
 //
-// Who holds what is written in the lock itself, by name: the owner word of a cell or stripe names the client that writes, and each reader
-// is a bit of its own. There is no count that a death could leave wrong, and no moment between taking a lock and saying who took it: one
-// atomic instruction does both. A client is an index into the slots; a slot names its process (number, start time, pid namespace, boot).
+// Who holds what is written in the lock itself, by name: the owner word of a cell or stripe names the client that
+// writes, and each reader is a bit of its own. There is no count that a death could leave wrong, and no moment between
+// taking a lock and saying who took it: one atomic instruction does both. A client is an index into the slots; a slot
+// names its process (number, start time, pid namespace, boot).
 //
-// Writers and readers of a rank exclude each other by announcing first and looking second. A writer puts itself into `owner`, then looks at the
-// readers' bits (the cell's and the page's bits of those who hold all ranks) and waits until they are gone. A reader sets its bit, then looks at `owner`;
-// if somebody is there it takes its bit away and queues. All these are sequentially consistent, so of two that announce
-// at the same time at least one sees the other, and both waiting is excluded: the reader always gives way. Later readers see the owner, so a writer waits for
-// the readers it found only.
+// Writers and readers of a rank exclude each other by announcing first and looking second. A writer puts itself into
+// `owner`, then looks at the readers' bits (the cell's and the page's bits of those who hold all ranks) and waits until
+// they are gone. A reader sets its bit, then looks at `owner`; if somebody is there it takes its bit away and queues.
+// All these are sequentially consistent, so of two that announce at the same time at least one sees the other, and both
+// waiting is excluded: the reader always gives way. Later readers see the owner, so a writer waits for the readers it
+// found only.
 //
-// All ranks: the client sets its bit among the all-readers, then looks at every owner. If one is there it takes the bit away
-// and queues for that rank like any reader, holding nothing, so whoever takes exclusive locks one after another is never kept from the next one by somebody
-// who waits for the one before. After a few failures it insists: it keeps its bit while it waits for the owners, but for a bounded time,
-// and an owner that has said `blocked` does not count: who is blocked looks at the bits once more before it goes in.
+// All ranks: the client sets its bit among the all-readers, then looks at every owner. If one is there it takes the bit
+// away and queues for that rank like any reader, holding nothing, so whoever takes exclusive locks one after another is
+// never kept from the next one by somebody who waits for the one before. After a few failures it insists: it keeps its
+// bit while it waits for the owners, but for a bounded time, and an owner that has said `blocked` does not count: who
+// is blocked looks at the bits once more before it goes in.
 //
-// The queue decides only who is next, never who may: safety does not depend on it. A waiter takes a ticket, writes it into a
-// place of its slot, then sets its bit among the cell's waiters; it may try when no earlier ticket is in its way (a reader: no earlier writer). Newcomers
-// who see a waiter queue behind. A ticket that was taken and not yet written lets one other pass, no more. Who unlocks looks for the first in the queue, and calls it.
-// A waiter marks itself asleep, or looks again, after it has announced itself, and who unlocks looks after the lock is free, so a call is not lost; if the called one
-// dies, or the caller before the call, the limit of each sleep makes up for it.
+// The queue decides only who is next, never who may: safety does not depend on it. A waiter takes a ticket, writes it
+// into a place of its slot, then sets its bit among the cell's waiters; it may try when no earlier ticket is in its way
+// (a reader: no earlier writer). Newcomers who see a waiter queue behind. A ticket that was taken and not yet written
+// lets one other pass, no more. Who unlocks looks for the first in the queue, and calls it. A waiter marks itself
+// asleep, or looks again, after it has announced itself, and who unlocks looks after the lock is free, so a call is not
+// lost; if the called one dies, or the caller before the call, the limit of each sleep makes up for it.
 //
-// Deaths. SIGKILL may come between any two instructions. What then stays is: an owner word, bits, places and tickets in them, a slot, the guard. Each names its
-// client or process, each waiter looks from time to time whether those in its way live, and the first that finds one dead takes everything from
-// it: under the guard, which is a word with its holder's identity and is itself taken over from the dead; the slot is freed last, so that whoever is killed while
-// taking back leaves the slot as it was, and the next one starts again. Every step may be done twice. Nobody else changes the owner
-// word of a client, so the one who takes back races with nobody. A slot is given to another client only under the guard and
-// only when no word names the old one. Nothing is ever taken from a process that lives, nor from one that cannot be judged (another pid
-// namespace): for them the wait goes on, as MPI has it. A stale read costs one more turn of a wait.
+// Deaths. SIGKILL may come between any two instructions. What then stays is: an owner word, bits, places and tickets in
+// them, a slot, the guard. Each names its client or process, each waiter looks from time to time whether those in its
+// way live, and the first that finds one dead takes everything from it: under the guard, which is a word with its
+// holder's identity and is itself taken over from the dead; the slot is freed last, so that whoever is killed while
+// taking back leaves the slot as it was, and the next one starts again. Every step may be done twice. Nobody else
+// changes the owner word of a client, so the one who takes back races with nobody. A slot is given to another client
+// only under the guard and only when no word names the old one. Nothing is ever taken from a process that lives, nor
+// from one that cannot be judged (another pid namespace): for them the wait goes on, as MPI has it. A stale read costs
+// one more turn of a wait.
 //
 // What is protected may be half-written when its holder dies: that is told in the log, and is the program's business.
 #pragma once
@@ -55,20 +61,20 @@ class Waiter {
   virtual void poll() noexcept = 0;
 };
 
-/// One client of a window's locks: one use of the window by this process. Thread-safe: the holder is the client, so one thread may lock and another unlock.
-/// Not to be used in a child after fork().
+/// One client of a window's locks: one use of the window by this process. Thread-safe: the holder is the client, so one
+/// thread may lock and another unlock. Not to be used in a child after fork().
 class WindowLocks {
  public:
   /// Enters the locks of a window of `ranks` ranks: `page` as from MemoryStore::open_locks.
-  static Result<std::unique_ptr<WindowLocks>> attach(Mapping page, std::uint32_t ranks, const format::ProcessIdentity& process,
-                                                     const format::Uuid& boot);
+  static Result<std::unique_ptr<WindowLocks>> attach(Mapping page, std::uint32_t ranks,
+                                                     const format::ProcessIdentity& process, const format::Uuid& boot);
   /// Lets go of everything.
   ~WindowLocks();
   WindowLocks(const WindowLocks&) = delete;
   WindowLocks& operator=(const WindowLocks&) = delete;
 
-  /// Waits for as long as a living process holds the lock. Code::rank; Code::sync if this client holds, or waits for, this lock
-  /// or holds all.
+  /// Waits for as long as a living process holds the lock. Code::rank; Code::sync if this client holds, or waits for,
+  /// this lock or holds all.
   Status lock(std::uint32_t rank, LockKind kind, Waiter& waiter);
   /// Whether the lock could be had at once.
   Result<bool> try_lock(std::uint32_t rank, LockKind kind);
@@ -98,11 +104,17 @@ class WindowLocks {
 
   WindowLocks(LockPage page, LockClients clients, std::uint32_t client);
   [[nodiscard]] Status begin(std::uint32_t rank);
-  [[nodiscard]] static Hold hold_of(LockKind kind) noexcept { return kind == LockKind::shared ? Hold::shared : Hold::exclusive; }
-  [[nodiscard]] static bool change(std::atomic<Hold>& hold, Hold from, Hold to) noexcept { return hold.compare_exchange_strong(from, to); }
+  [[nodiscard]] static Hold hold_of(LockKind kind) noexcept {
+    return kind == LockKind::shared ? Hold::shared : Hold::exclusive;
+  }
+  [[nodiscard]] static bool change(std::atomic<Hold>& hold, Hold from, Hold to) noexcept {
+    return hold.compare_exchange_strong(from, to);
+  }
 
   [[nodiscard]] bool try_announce(const RankCell& cell, LockKind kind) noexcept;
-  [[nodiscard]] bool somebody_reads(const RankCell& cell) const noexcept { return cell.readers.any() || page_.all_readers().any(); }
+  [[nodiscard]] bool somebody_reads(const RankCell& cell) const noexcept {
+    return cell.readers.any() || page_.all_readers().any();
+  }
   void leave_shared(const RankCell& cell) noexcept;
   void leave_exclusive(const RankCell& cell) noexcept;
   void leave_all() noexcept;
@@ -119,7 +131,7 @@ class WindowLocks {
   LockPage page_;
   LockClients clients_;
   std::uint32_t client_;
-  format::LockOwner me_;      ///< client_ as the page's words name it
+  format::LockOwner me_;  ///< client_ as the page's words name it
   unsigned processors_;
   std::unique_ptr<std::atomic<Hold>[]> holds_;  ///< by rank
   std::atomic<Hold> all_{Hold::none};

@@ -1,5 +1,6 @@
-// How a lock that is taken is waited for: the queue of a rank, the wait of a writer for readers, the back-off of lock_all, and
-// the stripes. Every wait looks on, sleeps with a limit, polls between sleeps, and looks from time to time whether those in its way live.
+// How a lock that is taken is waited for: the queue of a rank, the wait of a writer for readers, the back-off of
+// lock_all, and the stripes. Every wait looks on, sleeps with a limit, polls between sleeps, and looks from time to
+// time whether those in its way live.
 #include <fmt/format.h>
 #include <sched.h>
 
@@ -17,7 +18,7 @@ using format::kLockBlocked;
 using format::LockPlace;
 using format::LockWake;
 
-constexpr unsigned kSpins = 400;        // some microseconds: about what a short hold takes
+constexpr unsigned kSpins = 400;  // some microseconds: about what a short hold takes
 constexpr unsigned kYields = 4;
 constexpr long kFirstSleepNanoseconds = 250'000;
 constexpr long kLongestSleepNanoseconds = 4'000'000;
@@ -40,7 +41,9 @@ class WindowLocks::Patience {
     return Step::sleep;
   }
   /// For the next sleep.
-  long nanoseconds() noexcept { return std::exchange(nanoseconds_, std::min(2 * nanoseconds_, kLongestSleepNanoseconds)); }
+  long nanoseconds() noexcept {
+    return std::exchange(nanoseconds_, std::min(2 * nanoseconds_, kLongestSleepNanoseconds));
+  }
   /// Whether it is time to look who lives.
   bool check_due() noexcept {
     const auto now = Clock::now();
@@ -60,7 +63,10 @@ class WindowLocks::Patience {
 class WindowLocks::Place {
  public:
   Place(WindowLocks& locks, const RankCell& cell, LockKind kind) noexcept
-      : locks_{locks}, cell_{cell}, slot_{locks.page_.slot(locks.client_)}, mine_{0, kind == LockKind::exclusive, cell.rank} {
+      : locks_{locks},
+        cell_{cell},
+        slot_{locks.page_.slot(locks.client_)},
+        mine_{0, kind == LockKind::exclusive, cell.rank} {
     std::uint32_t taken = locks.places_taken_.load();
     do {
       index_ = static_cast<std::size_t>(std::countr_one(taken));
@@ -87,7 +93,7 @@ class WindowLocks::Place {
   [[nodiscard]] bool called() const noexcept {
     return has_place() && wake().load(std::memory_order_relaxed) == static_cast<std::uint32_t>(LockWake::called);
   }
-  void sleep(long nanoseconds) noexcept {
+  void rest(long nanoseconds) noexcept {
     if (!has_place()) return futex_wait(cell_.head.owner, cell_.head.owner.load(), kFirstSleepNanoseconds);
     auto awake = static_cast<std::uint32_t>(LockWake::awake);
     const auto asleep = static_cast<std::uint32_t>(LockWake::asleep);
@@ -133,7 +139,7 @@ void WindowLocks::stand_in_queue(const RankCell& cell, LockKind kind, Waiter& wa
     if (step == Patience::Step::yield)
       ::sched_yield();
     else
-      place.sleep(patience.nanoseconds());
+      place.rest(patience.nanoseconds());
     waiter.poll();
     if (patience.check_due()) take_back_from_dead(cell);
   }
@@ -175,8 +181,8 @@ void WindowLocks::take_back_from_dead(const RankCell& cell) {
   cell.waiters.for_each(look);
 }
 
-/// The first rank that somebody owns; the number of ranks if there is none. Insistent: waits a while for each owner to leave,
-/// or to be blocked by this client's own bit.
+/// The first rank that somebody owns; the number of ranks if there is none. Insistent: waits a while for each owner to
+/// leave, or to be blocked by this client's own bit.
 std::uint32_t WindowLocks::first_in_the_way(Manner manner, unsigned round, Waiter& waiter) const noexcept {
   const auto deadline = Clock::now() + kFirstInsistence * (1U << std::min(round, kMostDoublings));
   const std::uint32_t ranks = page_.shape().ranks;
@@ -194,7 +200,8 @@ std::uint32_t WindowLocks::first_in_the_way(Manner manner, unsigned round, Waite
 }
 
 Status WindowLocks::lock_all(Waiter& waiter) {
-  if (!change(all_, Hold::none, Hold::busy)) return Error{Code::sync, "all ranks are locked, or about to be, by this process already"};
+  if (!change(all_, Hold::none, Hold::busy))
+    return Error{Code::sync, "all ranks are locked, or about to be, by this process already"};
   const std::uint32_t ranks = page_.shape().ranks;
   std::uint32_t waited_for = ranks;
   for (unsigned round = 0;; ++round) {

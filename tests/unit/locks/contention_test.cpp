@@ -2,8 +2,8 @@
 #include <array>
 #include <vector>
 
-#include "unit/locks/lock_fixture.hpp"
 #include "support/child.hpp"
+#include "unit/locks/lock_fixture.hpp"
 
 namespace psnam::test {
 namespace {
@@ -19,7 +19,8 @@ struct Board {
   std::atomic<std::uint32_t> readers;
 };
 
-/// Runs `body(locks, number)` in processes that begin together; the first `groups` in process groups of their own, as jobs are.
+/// Runs `body(locks, number)` in processes that begin together; the first `groups` in process groups of their own, as
+/// jobs are.
 template <class Body>
 void run(const PageFile& page, const Shared<Board>& board, std::size_t processes, std::size_t groups, Body body) {
   std::vector<Child> children;
@@ -71,7 +72,8 @@ TEST(LockContention, EightProcessesAllGetTheirShare) {
     }
     return true;
   });
-  for (std::size_t i = 0; i < kProcesses; ++i) EXPECT_GT(board->share[i].load(), kRounds / kProcesses / 4) << "process " << i;
+  for (std::size_t i = 0; i < kProcesses; ++i)
+    EXPECT_GT(board->share[i].load(), kRounds / kProcesses / 4) << "process " << i;
 }
 
 TEST(LockContention, ReadersAreInsideTogether) {
@@ -104,7 +106,8 @@ TEST(LockContention, AllRanksAndSingleOnesBothGetOn) {
       }
       // One after another, the first held while the second is waited for, in an order that all of them keep.
       const auto first = static_cast<std::uint32_t>(turn % (kRanks - 1));
-      good &= locks.lock(first, LockKind::exclusive, waiter).ok() && locks.lock(first + 1, LockKind::exclusive, waiter).ok();
+      good &= locks.lock(first, LockKind::exclusive, waiter).ok() &&
+              locks.lock(first + 1, LockKind::exclusive, waiter).ok();
       ++board->counters[first];
       ++board->counters[first + 1];
       good &= locks.unlock(first).ok() && locks.unlock(first + 1).ok();

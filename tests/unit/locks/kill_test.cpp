@@ -1,4 +1,5 @@
-// Clients killed while they lock, hold and unlock: at random instants among others that live, and at every instruction of an operation.
+// Clients killed while they lock, hold and unlock: at random instants among others that live, and at every instruction
+// of an operation.
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <time.h>
@@ -149,7 +150,8 @@ void kill_me_in(long microseconds) {
   event.sigev_signo = SIGKILL;
   timer_t timer{};
   const itimerspec when{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = microseconds * 1000}};
-  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || ::timer_settime(timer, 0, &when, nullptr) != 0) std::abort();
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || ::timer_settime(timer, 0, &when, nullptr) != 0)
+    std::abort();
 }
 
 /// The survivor does `turns` more.
@@ -195,7 +197,8 @@ TEST(LockKill, AfterEachOfThreeHundredKillsAtRandomInstantsTheLocksHoldAndAllGet
   EXPECT_EQ(field->violations.load(), 0U);
 }
 
-/// A client that is killed `steps` instructions after it has begun with `operation`; false if it came to its end before.
+/// A client that is killed `steps` instructions after it has begun with `operation`; false if it came to its end
+/// before.
 bool killed_after(unsigned steps, const PageFile& page, const std::function<void(WindowLocks&)>& operation) {
   const Child child{[&] {
     const auto locks = page.attach();
@@ -206,10 +209,12 @@ bool killed_after(unsigned steps, const PageFile& page, const std::function<void
     return 0;
   }};
   int status = 0;
-  if (::waitpid(child.pid(), &status, 0) != child.pid() || !WIFSTOPPED(status)) throw std::runtime_error{"the child cannot be traced"};
+  if (::waitpid(child.pid(), &status, 0) != child.pid() || !WIFSTOPPED(status))
+    throw std::runtime_error{"the child cannot be traced"};
   for (unsigned i = 0; i < steps; ++i) {
     ::ptrace(PTRACE_SINGLESTEP, child.pid(), nullptr, nullptr);
-    if (::waitpid(child.pid(), &status, 0) != child.pid() || !WIFSTOPPED(status)) throw std::runtime_error{"the child is lost"};
+    if (::waitpid(child.pid(), &status, 0) != child.pid() || !WIFSTOPPED(status))
+      throw std::runtime_error{"the child is lost"};
     if (WSTOPSIG(status) == SIGUSR1) return false;
   }
   child.kill();
@@ -313,7 +318,8 @@ TEST_F(LockDeath, ALockOnAllRanksIsTakenOverByAWriter) {
 }
 
 TEST_F(LockDeath, AStripeIsTakenOver) {
-  const auto text = after_death([&](WindowLocks& locks) { locks.lock_stripe(7); }, [&](WindowLocks& locks) { locks.lock_stripe(7); });
+  const auto text =
+      after_death([&](WindowLocks& locks) { locks.lock_stripe(7); }, [&](WindowLocks& locks) { locks.lock_stripe(7); });
   EXPECT_EQ(text, told("stripe 7"));
 }
 

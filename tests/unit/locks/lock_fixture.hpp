@@ -39,7 +39,8 @@ class CountPolls final : public nam::Waiter {
 class PageFile {
  public:
   explicit PageFile(std::uint32_t ranks) : ranks_{ranks}, fd_{::memfd_create("psnam-test-locks", MFD_CLOEXEC)} {
-    if (!fd_.valid() || ::ftruncate(fd_.get(), static_cast<off_t>(format::LockShape::of(ranks).bytes())) != 0) throw std::bad_alloc{};
+    if (!fd_.valid() || ::ftruncate(fd_.get(), static_cast<off_t>(format::LockShape::of(ranks).bytes())) != 0)
+      throw std::bad_alloc{};
   }
   [[nodiscard]] Mapping map() const {
     auto mapping = Mapping::map(fd_.get(), format::LockShape::of(ranks_).bytes(), Protection::read_write, "locks");

@@ -2,9 +2,9 @@
 #include <cstring>
 #include <vector>
 
-#include "unit/locks/lock_fixture.hpp"
 #include "support/child.hpp"
 #include "support/store_fixture.hpp"
+#include "unit/locks/lock_fixture.hpp"
 
 namespace psnam::test {
 namespace {
@@ -96,7 +96,8 @@ TEST(LockPage, WhoCannotBeJudgedKeepsHisLocks) {
     EXPECT_TRUE(locks->lock(1, LockKind::exclusive, polled));
     had = true;
   }};
-  while (polled.polls.load() < 30) std::this_thread::yield();  // 30 sleeps last longer than the time after which the living are looked at
+  while (polled.polls.load() < 30)
+    std::this_thread::yield();  // 30 sleeps last longer than the time after which the living are looked at
   EXPECT_FALSE(had.load());
   EXPECT_TRUE((*other)->unlock(1));
   thread.join();
@@ -141,7 +142,8 @@ TEST_F(LockFile, APageWithoutAWindowIsFoundAndSweptAway) {
   const auto findings = store().check();
   ASSERT_TRUE(findings);
   ASSERT_EQ(findings->size(), 1U);
-  EXPECT_NE(findings->front().find("locks/0000000000003039 belongs to no window"), std::string::npos) << findings->front();
+  EXPECT_NE(findings->front().find("locks/0000000000003039 belongs to no window"), std::string::npos)
+      << findings->front();
   ASSERT_TRUE(store().collect());
   expect_clean();
 }

@@ -3,8 +3,8 @@
 #include <thread>
 #include <vector>
 
-#include "unit/locks/lock_fixture.hpp"
 #include "support/store_fixture.hpp"
+#include "unit/locks/lock_fixture.hpp"
 
 namespace psnam::test {
 namespace {
@@ -210,7 +210,8 @@ TEST_F(WindowLocksTest, ReadersNeverSeeAWriterAndTheCountIsExact) {
       }
     });
   for (auto& thread : threads) thread.join();
-  // Of each of the first three a third of the turns reads; of the fourth a quarter locks all and a third of the rest reads.
+  // Of each of the first three a third of the turns reads; of the fourth a quarter locks all and a third of the rest
+  // reads.
   EXPECT_EQ(counter, 3 * (kTurns - kTurns / 3) + (kTurns - kTurns / 4) - kTurns / 4);
 }
 
