@@ -19,7 +19,8 @@ int Init_thread_at(int* argc, char*** argv, int required, int* provided) noexcep
 
 template <Level L>
 int Finalize_at() noexcept {
-  if (Runtime* const runtime = process().existing_runtime(); runtime != nullptr && process().works<L, &Next::Finalize>() && !has_ended()) {
+  if (Runtime* const runtime = process().existing_runtime();
+      runtime != nullptr && process().works<L, &Next::Finalize>() && !has_ended()) {
     std::size_t open_windows = 0;
     process().windows().for_each([&](MPI_Win, win::Window*) { ++open_windows; });
     runtime->finish(open_windows);
@@ -39,7 +40,8 @@ int Error_class_at(int code, int* error_class) noexcept {
 
 template <Level L>
 int Type_free_at(MPI_Datatype* type) noexcept {
-  if (Runtime* const runtime = process().existing_runtime(); runtime != nullptr && type != nullptr && process().works<L, &Next::Type_free>())
+  if (Runtime* const runtime = process().existing_runtime();
+      runtime != nullptr && type != nullptr && process().works<L, &Next::Type_free>())
     runtime->types().forget(*type);
   return hand_on<L, &Next::Type_free>(type);
 }

@@ -1,8 +1,8 @@
 // The one process-wide object: the functions below, the windows and connections by handle, and, once an MPI program has
 // initialised, everything windows need.
 //
-// It is constant-initialised and never destroyed: preloading the library into any program runs no code at all, and a late
-// MPI call of another library's destructor still finds it.
+// It is constant-initialised and never destroyed: preloading the library into any program runs no code at all, and a
+// late MPI call of another library's destructor still finds it.
 #pragma once
 
 #include <mpi.h>
@@ -69,8 +69,14 @@ class Process {
       resolve_functions();
     return level == Level::mpi ? next_mpi_ : next_pmpi_;
   }
-  /// Whether a call of `Function` that entered at level L is to be worked on here. If not, a tool below wraps the function and
-  /// hands the call back to our PMPI_ function.
+  /// The same, or null before the functions are resolved.
+  [[nodiscard]] const Next* existing_next(Level level) const noexcept {
+    if (!resolved_.load(std::memory_order_acquire)) [[unlikely]]
+      return nullptr;
+    return level == Level::mpi ? &next_mpi_ : &next_pmpi_;
+  }
+  /// Whether a call of `Function` that entered at level L is to be worked on here. If not, a tool below wraps the
+  /// function and hands the call back to our PMPI_ function.
   template <Level L, auto Function>
   [[nodiscard]] bool works() noexcept {
     if (!resolved_.load(std::memory_order_acquire)) [[unlikely]]

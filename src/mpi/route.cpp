@@ -33,7 +33,8 @@ int raise_on_comm(MPI_Comm comm, Error error) noexcept {
 
 int refuse(MPI_Win window, const char* function, const char* instead) noexcept {
   return run_on_window(window, [&]() -> Status {
-    return Error{Code::unsupported, fmt::format("{} is not available on PSNAM windows in this version; {}", function, instead)};
+    return Error{Code::unsupported,
+                 fmt::format("{} is not available on PSNAM windows in this version; {}", function, instead)};
   });
 }
 

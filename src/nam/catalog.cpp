@@ -31,8 +31,8 @@ constexpr std::array<TableSpec, 8> kTables{{
 }};
 static_assert(kTables.size() <= Environment::kMaxTables);
 
-// A removal writes new copies of the pages it changes: about four levels of eight tables, twice, since the next transaction
-// cannot use the pages of the last one yet. The rest is for what several processes do at once.
+// A removal writes new copies of the pages it changes: about four levels of eight tables, twice, since the next
+// transaction cannot use the pages of the last one yet. The rest is for what several processes do at once.
 constexpr std::uint64_t kHeadroomBytes = std::uint64_t{1} << 20;
 
 constexpr std::size_t index(Table table) noexcept { return static_cast<std::size_t>(table); }
@@ -50,8 +50,9 @@ class IdKey {
 
 std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
-/// LMDB maps its lock file and writes to it, so its memory has to be there before: on a full file system the first touch would
-/// be a SIGBUS. Before the environment is opened, because closing any descriptor of the file drops LMDB's locks on it.
+/// LMDB maps its lock file and writes to it, so its memory has to be there before: on a full file system the first
+/// touch would be a SIGBUS. Before the environment is opened, because closing any descriptor of the file drops LMDB's
+/// locks on it.
 Status prepare_lock_file(const Folder& folder) {
   const Fd fd{::openat(folder.fd(), kLockFile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd.valid()) return system_error(folder.shown(kLockFile), errno);

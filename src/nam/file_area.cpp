@@ -1,5 +1,5 @@
-// Files of memory. A file that is made here has a record in the catalog already, and one that is removed has lost its name:
-// see the order of steps in nam/store.hpp.
+// Files of memory. A file that is made here has a record in the catalog already, and one that is removed has lost its
+// name: see the order of steps in nam/store.hpp.
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,7 +17,8 @@
 namespace psnam::nam {
 namespace {
 
-// The system gives up a reservation, all of it, when a signal comes; short pieces get ahead even where signals are frequent.
+// The system gives up a reservation, all of it, when a signal comes; short pieces get ahead even where signals are
+// frequent.
 constexpr std::uint64_t kPieceBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kNameDigits = 16;
 
@@ -91,7 +92,8 @@ Status FileArea::require_room(std::uint64_t id, std::uint64_t bytes) const {
   const std::uint64_t free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
   if (bytes > free_bytes)
     return Error{Code::no_memory,
-                 fmt::format("{}: {} bytes are wanted, the file system has {} left", shown(id), bytes, free_bytes), ENOSPC};
+                 fmt::format("{}: {} bytes are wanted, the file system has {} left", shown(id), bytes, free_bytes),
+                 ENOSPC};
   return {};
 }
 

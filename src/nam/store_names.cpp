@@ -1,5 +1,5 @@
-// Service names of the embedded store: they lead to a window, are found while its name is, and go when its records go, so that
-// a window may be made volatile before or after its services are unpublished.
+// Service names of the embedded store: they lead to a window, are found while its name is, and go when its records go,
+// so that a window may be made volatile before or after its services are unpublished.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,11 +25,12 @@ Result<bool> leads_somewhere(CatalogTransaction& transaction, const format::Serv
 }  // namespace
 
 Status check_service_name(std::string_view name) {
-  const bool clean = std::all_of(name.begin(), name.end(),
-                                 [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
+  const bool clean =
+      std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
   if (name.empty() || name.size() > kMaxServiceBytes || !clean)
-    return Error{Code::info_value, fmt::format("a service name has 1 to {} bytes without control characters, this has {}",
-                                               kMaxServiceBytes, name.size())};
+    return Error{Code::info_value,
+                 fmt::format("a service name has 1 to {} bytes without control characters, this has {}",
+                             kMaxServiceBytes, name.size())};
   return {};
 }
 
@@ -69,8 +70,8 @@ Status Store::unpublish(std::string_view service, std::string_view port_name) {
   PSNAM_TRY(const auto record, transaction.service(service));
   if (!record) return no_such_service(service, impl_->folder);
   if (record->port_name != port_name)
-    return Error{Code::name_not_found,
-                 fmt::format("the service \"{}\" leads to \"{}\", not to \"{}\"", service, record->port_name, port_name)};
+    return Error{Code::name_not_found, fmt::format("the service \"{}\" leads to \"{}\", not to \"{}\"", service,
+                                                   record->port_name, port_name)};
   PSNAM_CHECK(transaction.erase_service(service, record->window_id));
   return transaction.commit();
 }

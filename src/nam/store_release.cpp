@@ -98,8 +98,8 @@ Result<std::uint64_t> Store::Impl::forget(const Ended& ended) {
 }
 
 Status Store::Impl::sweep(const FileArea& area, Table table) {
-  // Listed before the catalog is read: the record of a file that is listed was there before the file, and is there still
-  // unless the file is gone again.
+  // Listed before the catalog is read: the record of a file that is listed was there before the file, and is there
+  // still unless the file is gone again.
   PSNAM_TRY(const auto files, area.list());
   PSNAM_TRY(CatalogTransaction transaction, catalog->read());
   for (const auto& file : files) {
@@ -138,8 +138,8 @@ Result<bool> Store::remove(std::string_view name) {
     if (!id) return no_such_window(name, impl_->folder);
     PSNAM_TRY(auto window, transaction.window(*id));
     if (!window)
-      return Error{Code::corrupt, fmt::format("{}: \"{}\" leads to window {}, which is missing",
-                                              impl_->catalog->shown(), name, *id)};
+      return Error{Code::corrupt,
+                   fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(), name, *id)};
     PSNAM_CHECK(withdraw_name(transaction, *window));
     window->consistency = format::Consistency::volatile_;
     window->in_doubt = false;

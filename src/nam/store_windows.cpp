@@ -180,8 +180,8 @@ Result<format::WindowRecord> Store::find(std::string_view name) {
   if (!id) return no_such_window(name, impl_->folder);
   PSNAM_TRY(auto window, transaction.window(*id));
   if (!window)
-    return Error{Code::corrupt, fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(),
-                                            name, *id)};
+    return Error{Code::corrupt,
+                 fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(), name, *id)};
   return std::move(*window);
 }
 
@@ -192,7 +192,8 @@ Result<format::WindowRecord> Store::get(std::uint64_t window_id) {
   return std::move(*window);
 }
 
-Result<WindowUse> Store::open(std::string_view name, AccessRight right, std::span<const format::ProcessIdentity> users) {
+Result<WindowUse> Store::open(std::string_view name, AccessRight right,
+                              std::span<const format::ProcessIdentity> users) {
   PSNAM_CHECK(check_users(users));
   if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   PSNAM_TRY(const Caller caller, this_caller());
@@ -203,9 +204,9 @@ Result<WindowUse> Store::open(std::string_view name, AccessRight right, std::spa
   PSNAM_TRY(auto window, transaction.window(*id));
   if (!window) return no_window_with(*id, impl_->folder);
   if (!may_access(*window, right, caller))
-    return Error{Code::access, fmt::format("the window \"{}\" of user {} has mode {:04o}: user {} may not {} it", name,
-                                           window->uid, window->mode, caller.uid,
-                                           right == AccessRight::read_only ? "read" : "read and write")};
+    return Error{Code::access,
+                 fmt::format("the window \"{}\" of user {} has mode {:04o}: user {} may not {} it", name, window->uid,
+                             window->mode, caller.uid, right == AccessRight::read_only ? "read" : "read and write")};
   PSNAM_TRY(format::StoreRecord store, transaction.store());
   format::UseRecord use = impl_->use_of(*id, users);
   use.id = store.next_id++;
@@ -220,7 +221,8 @@ Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(auto use, transaction.use(use_id));
   if (!use)
-    return Error{Code::name_not_found, fmt::format("the store {} has no use {}", impl_->folder.path().string(), use_id)};
+    return Error{Code::name_not_found,
+                 fmt::format("the store {} has no use {}", impl_->folder.path().string(), use_id)};
   PSNAM_TRY(format::StoreRecord store, transaction.store());
   use->id = store.next_id++;
   PSNAM_CHECK(transaction.put(*use));
@@ -229,8 +231,6 @@ Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {
   return use->id;
 }
 
-Status Store::close(std::uint64_t use_id) {
-  return impl_->end({{use_id}}, {}).status();
-}
+Status Store::close(std::uint64_t use_id) { return impl_->end({{use_id}}, {}).status(); }
 
 }  // namespace psnam::nam

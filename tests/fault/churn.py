@@ -77,9 +77,9 @@ def check_store(site, store_tool):
     assert checked.returncode == 0, f"{checked.stdout}{checked.stderr}"
     numbers = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", checked.stdout)}
     files = files_of(site.store)
-    assert numbers["reserved"] == numbers["allocated"], numbers
-    assert len(files) == numbers["allocations"], (numbers, files)
-    assert sum(os.stat(file).st_size for file in files) == numbers["reserved"], (numbers, files)
+    sizes = sum(os.stat(file).st_size for file in files)
+    if numbers["reserved"] != numbers["allocated"] or len(files) != numbers["allocations"] or sizes != numbers["reserved"]:
+        raise AssertionError(f"{checked.stdout}{len(files)} files of {sizes} bytes: {files}")
     return numbers
 
 
@@ -97,8 +97,11 @@ def main(library, churn, keeper_program, store_tool, kills="200", seed="20260917
             phase = victim.wait()
             counts[phase] += 1
             keeper.expect("well")
-            numbers = check_store(site, store_tool)
-            assert numbers["uses"] == KEEPER_FILES, f"kill {i} in {phase}: {numbers}"
+            try:
+                numbers = check_store(site, store_tool)
+                assert numbers["uses"] == KEEPER_FILES, numbers
+            except AssertionError as error:
+                raise AssertionError(f"after kill {i} of a {kill_what} in {phase}, of processes {victim.words()[2:4]}: {error}") from None
         took = time.monotonic() - started
         print(f"{sum(counts.values())} kills in {took:.0f} s: " + ", ".join(f"{counts[phase]} in {phase}" for phase in PHASES))
         print(site.expect(2, [churn, "--gtest_filter=Churn.EndsWell", f"board={os.path.join(site.folder, 'board')}"]).output)

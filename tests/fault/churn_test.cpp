@@ -1,6 +1,6 @@
-// A job of two ranks that makes, fills, keeps, publishes, removes windows, over and over, until its own timer kills it: all of
-// it, launcher included, or the one rank. The instant is a random one within a chosen phase, by the time that phase has taken
-// so far. Each job begins by looking at everything the one before has left.
+// A job of two ranks that makes, fills, keeps, publishes, removes windows, over and over, until its own timer kills it:
+// all of it, launcher included, or the one rank. The instant is a random one within a chosen phase, by the time that
+// phase has taken so far. Each job begins by looking at everything the one before has left.
 #include "churn_board.hpp"
 
 #include <csignal>
@@ -19,8 +19,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kRanks = 2;
-constexpr int kSlots = 6;        ///< names in use; a slot's structure follows from its number
-constexpr int kWarmUp = 6;       ///< iterations before the kill, to learn how long the phases take
+constexpr int kSlots = 6;   ///< names in use; a slot's structure follows from its number
+constexpr int kWarmUp = 6;  ///< iterations before the kill, to learn how long the phases take
 constexpr int kMostIterations = 2000;
 
 // For the signal handler.
@@ -52,7 +52,8 @@ std::string service_of(int slot) { return "churn service " + std::to_string(slot
 
 std::size_t bytes_of(int slot, int rank) {
   // Rank 1 of the shape gives nothing; here it does, so that both ranks take memory.
-  return shape_of(slot).structure == "raw_and_flat" ? shape_of(slot).size_of_rank(rank) : shape_of(slot).size_of_rank(2 * rank);
+  return shape_of(slot).structure == "raw_and_flat" ? shape_of(slot).size_of_rank(rank)
+                                                    : shape_of(slot).size_of_rank(2 * rank);
 }
 
 class Churn : public testing::Test {
@@ -107,7 +108,8 @@ class Churn : public testing::Test {
         continue;
       }
       for (std::size_t i = 0; i < region.size(); ++i)
-        ASSERT_TRUE(region[i] == 0 || region[i] == pattern(slot, rank, i)) << name_of(slot) << " rank " << rank << " byte " << i;
+        ASSERT_TRUE(region[i] == 0 || region[i] == pattern(slot, rank, i))
+            << name_of(slot) << " rank " << rank << " byte " << i;
     }
   }
 
@@ -156,10 +158,11 @@ class Churn : public testing::Test {
     const int slot = i % kSlots;
     remove_old(slot);
     enter(Phase::create);
-    const Info info{{"psnam_manifestation", manifestation_of("mixed", world_rank())},
-                    {"psnam_structure", "psnam_structure_" + shape_of(slot).structure},
-                    {"psnam_consistency", is_born_persistent(slot) ? "psnam_consistency_persistent" : "psnam_consistency_volatile"},
-                    {"psnam_window_name", name_of(slot)}};
+    const Info info{
+        {"psnam_manifestation", manifestation_of("mixed", world_rank())},
+        {"psnam_structure", "psnam_structure_" + shape_of(slot).structure},
+        {"psnam_consistency", is_born_persistent(slot) ? "psnam_consistency_persistent" : "psnam_consistency_volatile"},
+        {"psnam_window_name", name_of(slot)}};
     MPI_Win win = allocate(info, bytes_of(slot, world_rank()), 1);
     enter(Phase::put);
     const auto data = pattern_of(slot, world_rank(), bytes_of(slot, world_rank()));
@@ -181,7 +184,8 @@ class Churn : public testing::Test {
   /// Sets the timer to an instant within the phase that begins now.
   void shoot() {
     armed_ = false;
-    const auto likely = std::max<std::int64_t>(std::chrono::nanoseconds{took_[static_cast<std::size_t>(target_)]}.count(), 2000);
+    const auto likely =
+        std::max<std::int64_t>(std::chrono::nanoseconds{took_[static_cast<std::size_t>(target_)]}.count(), 2000);
     std::uniform_int_distribution<std::int64_t> instant{1, likely};
     itimerspec at{};
     const std::int64_t delay = instant(random_);

@@ -1,6 +1,6 @@
-/* Preloaded below the window library: the process of one rank dies by SIGKILL before or after its Nth commit to a catalog.
- *   DIE_RANK=R  DIE_AT_COMMIT=N (from 1, since the process began)  DIE_WHEN=before|after
- * Nothing is left of the process that a crash of the machine's power would not leave too, but for what is in shared memory. */
+/* Preloaded below the window library: the process of one rank dies by SIGKILL before or after its Nth commit to a
+ * catalog. DIE_RANK=R  DIE_AT_COMMIT=N (from 1, since the process began)  DIE_WHEN=before|after Nothing is left of the
+ * process that a crash of the machine's power would not leave too, but for what is in shared memory. */
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,7 +24,8 @@ int mdb_txn_commit(struct MDB_txn* transaction) {
   int (*next)(struct MDB_txn*) = NULL;
   *(void**)&next = dlsym(RTLD_NEXT, "mdb_txn_commit");
   const char* when = getenv("DIE_WHEN");
-  const int dies = when != NULL && number_in("PMI_RANK") == number_in("DIE_RANK") && ++commits == number_in("DIE_AT_COMMIT");
+  const int dies =
+      when != NULL && number_in("PMI_RANK") == number_in("DIE_RANK") && ++commits == number_in("DIE_AT_COMMIT");
   if (dies && strcmp(when, "before") == 0) die();
   const int rc = next(transaction);
   if (dies) die();

@@ -1,4 +1,5 @@
-// A job that lives on while others are killed beside it: what it has stays as it is, persistent or not, and it can make more.
+// A job that lives on while others are killed beside it: what it has stays as it is, persistent or not, and it can make
+// more.
 #include "tools/job_window.hpp"
 
 namespace psnam::test {
@@ -22,7 +23,8 @@ TEST(Keeper, KeepsWhatItHas) {
   while (stop_at("well") == "go on") {
     expect_pattern(persistent, kShape, world_size(), 1);
     expect_pattern(passing, kShape, world_size(), 2);
-    MPI_Win more = allocate({{"psnam_manifestation", "psnam_manifestation_libnam"}}, kShape.size_of_rank(world_rank()), 1);
+    MPI_Win more =
+        allocate({{"psnam_manifestation", "psnam_manifestation_libnam"}}, kShape.size_of_rank(world_rank()), 1);
     fill(more, kShape, world_size(), salt, world_rank(), world_size());
     expect_pattern(more, kShape, world_size(), salt);
     EXPECT_EQ(MPI_Win_free(&more), MPI_SUCCESS);

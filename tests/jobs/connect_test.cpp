@@ -1,5 +1,5 @@
-// The handle that MPI_Comm_connect gives for a window, and what may be done with it: order of freeing, several at once, rights,
-// who says what at which rank, errors.
+// The handle that MPI_Comm_connect gives for a window, and what may be done with it: order of freeing, several at once,
+// rights, who says what at which rank, errors.
 #include <array>
 #include <sstream>
 
@@ -40,7 +40,8 @@ void expect_both(MPI_Win win, int salt) {
     EXPECT_EQ(get_bytes(win, rank, region), MPI_SUCCESS);
   }
   MPI_Win_fence(MPI_MODE_NOSUCCEED, win);
-  for (int rank = 0; rank < kProducers; ++rank) EXPECT_EQ(first_difference(data[static_cast<std::size_t>(rank)], salt, rank), -1) << rank;
+  for (int rank = 0; rank < kProducers; ++rank)
+    EXPECT_EQ(first_difference(data[static_cast<std::size_t>(rank)], salt, rank), -1) << rank;
 }
 
 TEST(Producer, LeavesTwoWindows) {
@@ -229,7 +230,8 @@ TEST(WrongName, IsAPortErrorOnAllRanksThatNamesIt) {
 }
 
 TEST(WrongName, OfAnyFormIsAPortError) {
-  for (const std::string& name : {std::string{}, std::string(MPI_MAX_PORT_NAME - 1, 'x'), std::string{"with blank"}, std::string{"a\tb"}}) {
+  for (const std::string& name :
+       {std::string{}, std::string(MPI_MAX_PORT_NAME - 1, 'x'), std::string{"with blank"}, std::string{"a\tb"}}) {
     MPI_Comm inter = MPI_COMM_NULL;
     const int rc = connect(name, inter);
     EXPECT_EQ(error_class(rc), MPI_ERR_PORT) << name << ": " << error_text(rc);

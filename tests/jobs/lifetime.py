@@ -1,11 +1,14 @@
-"""Jobs that use one window at the same time, and how long its memory lives. lifetime.py LIBRARY PROGRAM"""
+"""Jobs that use one window at the same time, and how long its memory lives. lifetime.py LIBRARY PROGRAM STORE_TOOL"""
 
+import subprocess
 import sys
 
 from jobs import Site, files_of
 
+IN_USE = 3
 
-def main(library, program, *_):
+
+def main(library, program, store_tool, *_):
     def role(name):
         return [program, f"--gtest_filter={name}"]
 
@@ -47,6 +50,17 @@ def main(library, program, *_):
                 holder.go_on()
                 holder.finish()
             expect_files(0)
+
+        # An administrator removes it while a job has it.
+        site.expect(2, role("Maker.OfAPersistentWindowEnds"))
+        with site.talk(2, role("Holder.GoesOnReadingAfterTheRemoval")) as holder:
+            holder.expect("connected")
+            removed = subprocess.run([store_tool, "remove", site.store, "lifetime.window"], text=True, capture_output=True, timeout=60)
+            assert removed.returncode == IN_USE, removed
+            expect_files(1)
+            holder.go_on()
+            holder.finish()
+        expect_files(0)
 
         site.expect(2, role("Maker.OfAVolatileWindowLeavesNothing"))
         expect_files(0)

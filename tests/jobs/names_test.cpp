@@ -16,7 +16,9 @@ class Names : public testing::Test {
   }
 };
 
-int publish(const std::string& service, const std::string& port) { return MPI_Publish_name(service.c_str(), MPI_INFO_NULL, port.c_str()); }
+int publish(const std::string& service, const std::string& port) {
+  return MPI_Publish_name(service.c_str(), MPI_INFO_NULL, port.c_str());
+}
 int unpublish(const std::string& service, const std::string& port) {
   return MPI_Unpublish_name(service.c_str(), MPI_INFO_NULL, port.c_str());
 }
@@ -109,10 +111,13 @@ TEST_F(Ender, MakesVolatileThenUnpublishes) {
   EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
 }
 
-/// Says in one line for each step what the MPI library answers; the script compares the lines with and without the window library.
+/// Says in one line for each step what the MPI library answers; the script compares the lines with and without the
+/// window library.
 class Native : public Names {};
 
-void tell(const std::string& what, int rc) { std::cout << "native: " << what << ": class " << error_class(rc) << std::endl; }
+void tell(const std::string& what, int rc) {
+  std::cout << "native: " << what << ": class " << error_class(rc) << std::endl;
+}
 
 TEST_F(Native, NamesAreTheMpiLibrarysOwn) {
   if (world_rank() != 0) return;

@@ -110,7 +110,8 @@ def killed_between_commits(nodes, die_at_commit):
             # Commits are counted until one is not reached any more.
             for commit in range(1, 20):
                 killed = False
-                for when in ("before", "after"):
+                # While a window is removed nothing but commits matters: after one is before the next.
+                for when in ("before", "after") if role == "MakesFillsAndKeeps" or commit == 1 else ("after",):
                     if role == "Removes":
                         nodes.role("Every/Victim.MakesFillsAndKeeps/managed_distributed", {"A": 2, "B": 2})
                     env = {"DIE_RANK": str(rank), "DIE_AT_COMMIT": str(commit), "DIE_WHEN": when, "LD_PRELOAD": die_at_commit}

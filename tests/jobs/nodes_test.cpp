@@ -1,5 +1,5 @@
-// Windows over several nodes without a manager: each node has a store of its own, and the MPI library carries what lies on the
-// other. The script simulates nodes by stores and runs the roles.
+// Windows over several nodes without a manager: each node has a store of its own, and the MPI library carries what lies
+// on the other. The script simulates nodes by stores and runs the roles.
 #include <array>
 
 #include "tools/job_window.hpp"
@@ -44,8 +44,9 @@ TEST_P(Volatile, DerivedTypesReachTheOtherNode) {
   const bool flat = GetParam() == "raw_and_flat";
   const auto row_bytes = kInts * sizeof(int);
   const auto bytes = flat && world_rank() != 0 ? 0 : row_bytes * static_cast<std::size_t>(ranks);
-  MPI_Win win = allocate({{"psnam_manifestation", "psnam_manifestation_pershm"}, {"psnam_structure", "psnam_structure_" + GetParam()}}, bytes,
-                         static_cast<int>(sizeof(int)));
+  MPI_Win win = allocate(
+      {{"psnam_manifestation", "psnam_manifestation_pershm"}, {"psnam_structure", "psnam_structure_" + GetParam()}},
+      bytes, static_cast<int>(sizeof(int)));
   MPI_Datatype third = MPI_DATATYPE_NULL;
   MPI_Type_vector(kInts / 3, 1, 3, MPI_INT, &third);
   MPI_Type_commit(&third);
@@ -160,7 +161,8 @@ TEST(Libnam, OverTwoNodesIsRefusedWithTheWayOut) {
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   void* base = nullptr;
   MPI_Win win = MPI_WIN_NULL;
-  const int rc = MPI_Win_allocate(64, 1, Info{{"psnam_manifestation", "psnam_manifestation_libnam"}}, MPI_COMM_WORLD, &base, &win);
+  const int rc =
+      MPI_Win_allocate(64, 1, Info{{"psnam_manifestation", "psnam_manifestation_libnam"}}, MPI_COMM_WORLD, &base, &win);
   EXPECT_NE(rc, MPI_SUCCESS);
   EXPECT_NE(error_text(rc).find("PSNAM_MANAGER"), std::string::npos) << error_text(rc);
 }

@@ -1,5 +1,5 @@
-// A window outlives its job: one job makes and fills windows of every structure and mix of manifestations, jobs of other sizes
-// find, read, write and remove them. The script runs the roles (test suites) as jobs of their own.
+// A window outlives its job: one job makes and fills windows of every structure and mix of manifestations, jobs of
+// other sizes find, read, write and remove them. The script runs the roles (test suites) as jobs of their own.
 #include "tools/job_window.hpp"
 
 namespace psnam::test {
@@ -108,7 +108,9 @@ void expect_units(MPI_Win win, const Shape& shape, int salt) {
     ASSERT_EQ(MPI_Get(element.data(), unit, MPI_BYTE, rank, elements / 2, unit, MPI_BYTE, win), MPI_SUCCESS);
     MPI_Win_fence(MPI_MODE_NOSUCCEED, win);
     for (int i = 0; i < unit; ++i)
-      EXPECT_EQ(element[static_cast<std::size_t>(i)], pattern(salt, rank, static_cast<std::size_t>(elements / 2 * unit + i))) << rank;
+      EXPECT_EQ(element[static_cast<std::size_t>(i)],
+                pattern(salt, rank, static_cast<std::size_t>(elements / 2 * unit + i)))
+          << rank;
   }
 }
 

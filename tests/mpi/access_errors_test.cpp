@@ -1,4 +1,4 @@
-// Each way in which a put, a get or a fence can be refused, at the origin, with nothing moved; and the calls this version refuses.
+// Each way in which a put, a get or a fence can be refused: at the origin, with nothing moved.
 #include <functional>
 #include <limits>
 
@@ -59,16 +59,38 @@ std::vector<Case> cases() {
   return {
       {"RankThatIsNegative", [](Operation& o, const Types&) { o.rank = -5; }, MPI_ERR_RANK, {"-5"}},
       {"RankBeyondTheLast", [](Operation& o, const Types&) { o.rank = world_size(); }, MPI_ERR_RANK, {"target_rank"}},
-      {"RankFarBeyondTheLast", [](Operation& o, const Types&) { o.rank = std::numeric_limits<int>::max(); }, MPI_ERR_RANK, {"2147483647"}},
-      {"DisplacementThatIsNegative", [](Operation& o, const Types&) { o.displacement = -1; }, MPI_ERR_RMA_RANGE, {"-4", "64"}},
-      {"DisplacementBeyondTheRegion", [](Operation& o, const Types&) { o.displacement = kBytes / kUnit; }, MPI_ERR_RMA_RANGE, {"64 to 67", "64 bytes"}},
-      {"DisplacementThatOverflowsWithTheUnit", [](Operation& o, const Types&) { o.displacement = kMost / 2; }, MPI_ERR_RMA_RANGE,
+      {"RankFarBeyondTheLast",
+       [](Operation& o, const Types&) { o.rank = std::numeric_limits<int>::max(); },
+       MPI_ERR_RANK,
+       {"2147483647"}},
+      {"DisplacementThatIsNegative",
+       [](Operation& o, const Types&) { o.displacement = -1; },
+       MPI_ERR_RMA_RANGE,
+       {"-4", "64"}},
+      {"DisplacementBeyondTheRegion",
+       [](Operation& o, const Types&) { o.displacement = kBytes / kUnit; },
+       MPI_ERR_RMA_RANGE,
+       {"64 to 67", "64 bytes"}},
+      {"DisplacementThatOverflowsWithTheUnit",
+       [](Operation& o, const Types&) { o.displacement = kMost / 2; },
+       MPI_ERR_RMA_RANGE,
        {std::to_string(kMost / 2), "unit 4"}},
-      {"DisplacementThatOverflowsToAGoodOne", [](Operation& o, const Types&) { o.displacement = MPI_Aint{1} << 62; }, MPI_ERR_RMA_RANGE, {}},
-      {"DisplacementOfLeastValue", [](Operation& o, const Types&) { o.displacement = std::numeric_limits<MPI_Aint>::min(); }, MPI_ERR_RMA_RANGE, {}},
-      {"CountThatLeavesTheRegion", [](Operation& o, const Types&) { o.origin_count = o.target_count = kBytes / kUnit + 1; }, MPI_ERR_RMA_RANGE,
+      {"DisplacementThatOverflowsToAGoodOne",
+       [](Operation& o, const Types&) { o.displacement = MPI_Aint{1} << 62; },
+       MPI_ERR_RMA_RANGE,
+       {}},
+      {"DisplacementOfLeastValue",
+       [](Operation& o, const Types&) { o.displacement = std::numeric_limits<MPI_Aint>::min(); },
+       MPI_ERR_RMA_RANGE,
+       {}},
+      {"CountThatLeavesTheRegion",
+       [](Operation& o, const Types&) { o.origin_count = o.target_count = kBytes / kUnit + 1; },
+       MPI_ERR_RMA_RANGE,
        {"0 to 67", "64 bytes"}},
-      {"CountsThatAreNegative", [](Operation& o, const Types&) { o.origin_count = o.target_count = -1; }, MPI_ERR_COUNT, {"-1"}},
+      {"CountsThatAreNegative",
+       [](Operation& o, const Types&) { o.origin_count = o.target_count = -1; },
+       MPI_ERR_COUNT,
+       {"-1"}},
       {"OriginCountThatIsNegative", [](Operation& o, const Types&) { o.origin_count = -3; }, MPI_ERR_COUNT, {"-3"}},
       {"TargetCountThatIsNegative", [](Operation& o, const Types&) { o.target_count = -2; }, MPI_ERR_COUNT, {"-2"}},
       {"CountsThatAreNegativeInBytes",
@@ -76,52 +98,80 @@ std::vector<Case> cases() {
          o.origin_count = o.target_count = -4;
          o.origin_type = o.target_type = MPI_BYTE;
        },
-       MPI_ERR_COUNT, {"-4"}},
+       MPI_ERR_COUNT,
+       {"-4"}},
       {"CountsBeyond63Bits",
        [](Operation& o, const Types&) {
          o.origin_count = o.target_count = MPI_Count{1} << 62;
          o.large_only = true;
        },
-       MPI_ERR_COUNT, {"63 bits"}},
+       MPI_ERR_COUNT,
+       {"63 bits"}},
       {"CountsFarBeyondTheRegion",
        [](Operation& o, const Types&) {
          o.origin_count = o.target_count = MPI_Count{1} << 60;
          o.large_only = true;
        },
-       MPI_ERR_RMA_RANGE, {"64 bytes"}},
-      {"OriginTypeNull", [](Operation& o, const Types&) { o.origin_type = MPI_DATATYPE_NULL; }, MPI_ERR_TYPE, {"MPI_DATATYPE_NULL"}},
-      {"TargetTypeNull", [](Operation& o, const Types&) { o.target_type = MPI_DATATYPE_NULL; }, MPI_ERR_TYPE, {"MPI_DATATYPE_NULL"}},
-      {"OriginTypeUncommitted", [](Operation& o, const Types& t) { o.origin_type = t.uncommitted; }, MPI_ERR_TYPE, {"not committed"}},
-      {"TargetTypeUncommitted", [](Operation& o, const Types& t) { o.target_type = t.uncommitted; }, MPI_ERR_TYPE, {"not committed"}},
-      {"TypesOfDifferentBytes", [](Operation& o, const Types&) { o.origin_type = MPI_SHORT; }, MPI_ERR_TYPE, {"2 bytes", "4"}},
-      {"CountsOfDifferentBytes", [](Operation& o, const Types&) { o.target_count = 3; }, MPI_ERR_TYPE, {"4 bytes", "12"}},
+       MPI_ERR_RMA_RANGE,
+       {"64 bytes"}},
+      {"OriginTypeNull",
+       [](Operation& o, const Types&) { o.origin_type = MPI_DATATYPE_NULL; },
+       MPI_ERR_TYPE,
+       {"MPI_DATATYPE_NULL"}},
+      {"TargetTypeNull",
+       [](Operation& o, const Types&) { o.target_type = MPI_DATATYPE_NULL; },
+       MPI_ERR_TYPE,
+       {"MPI_DATATYPE_NULL"}},
+      {"OriginTypeUncommitted",
+       [](Operation& o, const Types& t) { o.origin_type = t.uncommitted; },
+       MPI_ERR_TYPE,
+       {"not committed"}},
+      {"TargetTypeUncommitted",
+       [](Operation& o, const Types& t) { o.target_type = t.uncommitted; },
+       MPI_ERR_TYPE,
+       {"not committed"}},
+      {"TypesOfDifferentBytes",
+       [](Operation& o, const Types&) { o.origin_type = MPI_SHORT; },
+       MPI_ERR_TYPE,
+       {"2 bytes", "4"}},
+      {"CountsOfDifferentBytes",
+       [](Operation& o, const Types&) { o.target_count = 3; },
+       MPI_ERR_TYPE,
+       {"4 bytes", "12"}},
       {"OneSideWithoutBytes", [](Operation& o, const Types&) { o.origin_count = 0; }, MPI_ERR_TYPE, {"0 bytes", "4"}},
-      {"TargetTypeThatBeginsBeforeTheRegion", [](Operation& o, const Types& t) { o.target_type = t.before; }, MPI_ERR_RMA_RANGE, {"-4 to -1"}},
+      {"TargetTypeThatBeginsBeforeTheRegion",
+       [](Operation& o, const Types& t) { o.target_type = t.before; },
+       MPI_ERR_RMA_RANGE,
+       {"-4 to -1"}},
       {"TargetTypeWhoseExtentLeavesTheRegion",
        [](Operation& o, const Types& t) {
          o.origin_count = o.target_count = 2;
          o.target_type = t.wide;
        },
-       MPI_ERR_RMA_RANGE, {"0 to 1003"}},
+       MPI_ERR_RMA_RANGE,
+       {"0 to 1003"}},
       {"TargetTypeThatGoesBackwardsOutOfTheRegion",
        [](Operation& o, const Types& t) {
          o.origin_count = o.target_count = 2;
          o.target_type = t.backwards;
        },
-       MPI_ERR_RMA_RANGE, {"-8"}},
+       MPI_ERR_RMA_RANGE,
+       {"-8"}},
       {"TargetTypeAtTheEndOfTheAddresses",
        [](Operation& o, const Types& t) {
          o.displacement = 15;
          o.target_type = t.far;
        },
-       MPI_ERR_RMA_RANGE, {}},
+       MPI_ERR_RMA_RANGE,
+       {}},
       {"OriginNull", [](Operation& o, const Types&) { o.null_origin = true; }, MPI_ERR_BUFFER, {"NULL", "4 bytes"}},
   };
 }
 
 class AccessErrors : public testing::TestWithParam<Case> {};
 
-INSTANTIATE_TEST_SUITE_P(Of, AccessErrors, testing::ValuesIn(cases()), [](const auto& of) { return std::string{of.param.name}; });
+INSTANTIATE_TEST_SUITE_P(Of, AccessErrors, testing::ValuesIn(cases()),
+                         [](const auto& of) { return std::string{of.param.name}; });
 
 enum class Call { put, get, put_c, get_c };
 
@@ -135,9 +185,11 @@ int make(Call call, const Operation& o, int* buffer, MPI_Win win) {
     case Call::get:
       return MPI_Get(origin, oc, o.origin_type, o.rank, o.displacement, tc, o.target_type, win);
     case Call::put_c:
-      return MPI_Put_c(origin, o.origin_count, o.origin_type, o.rank, o.displacement, o.target_count, o.target_type, win);
+      return MPI_Put_c(origin, o.origin_count, o.origin_type, o.rank, o.displacement, o.target_count, o.target_type,
+                       win);
     case Call::get_c:
-      return MPI_Get_c(origin, o.origin_count, o.origin_type, o.rank, o.displacement, o.target_count, o.target_type, win);
+      return MPI_Get_c(origin, o.origin_count, o.origin_type, o.rank, o.displacement, o.target_count, o.target_type,
+                       win);
   }
   return MPI_ERR_INTERN;
 }
@@ -172,7 +224,8 @@ TEST(RangeErrors, ARankWithoutBytesHasNoPlaceToPut) {
   if (world_size() < 2) GTEST_SKIP() << "needs two ranks";
   window.fence();
   const int value = 1;
-  expect_same_error(MPI_Put(&value, 1, MPI_INT, 1, 0, 1, MPI_INT, window), MPI_ERR_RMA_RANGE, {"region of 0 bytes"}, MPI_COMM_WORLD);
+  expect_same_error(MPI_Put(&value, 1, MPI_INT, 1, 0, 1, MPI_INT, window), MPI_ERR_RMA_RANGE, {"region of 0 bytes"},
+                    MPI_COMM_WORLD);
   window.fence(MPI_MODE_NOSUCCEED);
 }
 
@@ -258,89 +311,6 @@ TEST(AccessRight, APutToAWindowConnectedReadOnlyIsRefused) {
   EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
   EXPECT_EQ(MPI_Comm_disconnect(&inter), MPI_SUCCESS);
   EXPECT_EQ(MPI_Win_set_info(made, back), MPI_SUCCESS);
-}
-
-struct Refused {
-  const char* name;
-  std::function<int(MPI_Win)> call;
-};
-
-std::vector<Refused> refused_calls() {
-  static std::array<int, 4> a{}, b{}, c{};
-  static MPI_Request q = MPI_REQUEST_NULL;
-  static int flag = 0;
-  const auto with_group = [](auto call) {
-    MPI_Group group = MPI_GROUP_NULL;
-    MPI_Comm_group(MPI_COMM_SELF, &group);
-    const int rc = call(group);
-    MPI_Group_free(&group);
-    return rc;
-  };
-  return {
-      {"MPI_Accumulate", [](MPI_Win w) { return MPI_Accumulate(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w); }},
-      {"MPI_Accumulate_c", [](MPI_Win w) { return MPI_Accumulate_c(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w); }},
-      {"MPI_Get_accumulate", [](MPI_Win w) { return MPI_Get_accumulate(a.data(), 1, MPI_INT, b.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w); }},
-      {"MPI_Get_accumulate_c", [](MPI_Win w) { return MPI_Get_accumulate_c(a.data(), 1, MPI_INT, b.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w); }},
-      {"MPI_Fetch_and_op", [](MPI_Win w) { return MPI_Fetch_and_op(a.data(), b.data(), MPI_INT, 0, 0, MPI_SUM, w); }},
-      {"MPI_Compare_and_swap", [](MPI_Win w) { return MPI_Compare_and_swap(a.data(), b.data(), c.data(), MPI_INT, 0, 0, w); }},
-      {"MPI_Rput", [](MPI_Win w) { return MPI_Rput(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, w, &q); }},
-      {"MPI_Rput_c", [](MPI_Win w) { return MPI_Rput_c(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, w, &q); }},
-      {"MPI_Rget", [](MPI_Win w) { return MPI_Rget(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, w, &q); }},
-      {"MPI_Rget_c", [](MPI_Win w) { return MPI_Rget_c(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, w, &q); }},
-      {"MPI_Raccumulate", [](MPI_Win w) { return MPI_Raccumulate(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w, &q); }},
-      {"MPI_Raccumulate_c", [](MPI_Win w) { return MPI_Raccumulate_c(a.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w, &q); }},
-      {"MPI_Rget_accumulate",
-       [](MPI_Win w) { return MPI_Rget_accumulate(a.data(), 1, MPI_INT, b.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w, &q); }},
-      {"MPI_Rget_accumulate_c",
-       [](MPI_Win w) { return MPI_Rget_accumulate_c(a.data(), 1, MPI_INT, b.data(), 1, MPI_INT, 0, 0, 1, MPI_INT, MPI_SUM, w, &q); }},
-      {"MPI_Win_post", [=](MPI_Win w) { return with_group([w](MPI_Group g) { return MPI_Win_post(g, 0, w); }); }},
-      {"MPI_Win_start", [=](MPI_Win w) { return with_group([w](MPI_Group g) { return MPI_Win_start(g, 0, w); }); }},
-      {"MPI_Win_complete", [](MPI_Win w) { return MPI_Win_complete(w); }},
-      {"MPI_Win_wait", [](MPI_Win w) { return MPI_Win_wait(w); }},
-      {"MPI_Win_test", [](MPI_Win w) { return MPI_Win_test(w, &flag); }},
-      {"MPI_Win_lock", [](MPI_Win w) { return MPI_Win_lock(MPI_LOCK_EXCLUSIVE, 0, 0, w); }},
-      {"MPI_Win_unlock", [](MPI_Win w) { return MPI_Win_unlock(0, w); }},
-      {"MPI_Win_lock_all", [](MPI_Win w) { return MPI_Win_lock_all(0, w); }},
-      {"MPI_Win_unlock_all", [](MPI_Win w) { return MPI_Win_unlock_all(w); }},
-      {"MPI_Win_flush", [](MPI_Win w) { return MPI_Win_flush(0, w); }},
-      {"MPI_Win_flush_all", [](MPI_Win w) { return MPI_Win_flush_all(w); }},
-      {"MPI_Win_flush_local", [](MPI_Win w) { return MPI_Win_flush_local(0, w); }},
-      {"MPI_Win_flush_local_all", [](MPI_Win w) { return MPI_Win_flush_local_all(w); }},
-      {"MPI_Win_sync", [](MPI_Win w) { return MPI_Win_sync(w); }},
-      {"MPI_Win_attach", [](MPI_Win w) { return MPI_Win_attach(w, a.data(), sizeof a); }},
-      {"MPI_Win_detach", [](MPI_Win w) { return MPI_Win_detach(w, a.data()); }},
-  };
-}
-
-TEST(RefusedCalls, AreUnsupportedAndNameThemselves) {
-  const PartedWindow window{kKinds[8], kBytes, kUnit};
-  handle_errors_of(window);
-  window.fence();
-  for (const Refused& refused : refused_calls()) {
-    const int code = refused.call(window);
-    expect_handled_once(code);
-    expect_same_error(code, MPI_ERR_UNSUPPORTED_OPERATION, {std::string{refused.name} + " is not available"}, MPI_COMM_WORLD);
-  }
-  window.fence();
-  EXPECT_EQ(window.read(world_rank(), kBytes), std::vector<std::byte>(kBytes));
-  window.fence(MPI_MODE_NOSUCCEED);
-}
-
-TEST(RefusedCalls, StillWorkOnWindowsOfTheMpiLibrary) {
-  // A request-based put under a lock. (Not an accumulate: MPICH 4.0.2 loses one on a window of MPI_COMM_SELF.)
-  int value = 20;
-  MPI_Win win = MPI_WIN_NULL;
-  MPI_Win_create(&value, sizeof value, sizeof value, MPI_INFO_NULL, MPI_COMM_WORLD, &win);
-  const int me = world_rank();
-  EXPECT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, me, 0, win), MPI_SUCCESS);
-  const int other = 42;
-  MPI_Request request = MPI_REQUEST_NULL;
-  EXPECT_EQ(MPI_Rput(&other, 1, MPI_INT, me, 0, 1, MPI_INT, win, &request), MPI_SUCCESS);
-  EXPECT_EQ(MPI_Wait(&request, MPI_STATUS_IGNORE), MPI_SUCCESS);
-  EXPECT_EQ(MPI_Win_flush(me, win), MPI_SUCCESS);
-  EXPECT_EQ(MPI_Win_unlock(me, win), MPI_SUCCESS);
-  EXPECT_EQ(value, other);
-  MPI_Win_free(&win);
 }
 
 }  // namespace

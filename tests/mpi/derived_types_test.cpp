@@ -9,7 +9,8 @@
 namespace psnam::test {
 namespace {
 
-/// One of each constructor over MPI_INT, and some over one another. All data is of ints, so every type matches every other.
+/// One of each constructor over MPI_INT, and some over one another. All data is of ints, so every type matches every
+/// other.
 std::vector<ModelledType> types_of_ints() {
   const ModelledType number = predefined("int", MPI_INT);
   std::vector<ModelledType> types;
@@ -100,8 +101,8 @@ TEST_P(DerivedTypes, APutWritesTheBytesOfTheTargetTypeAndNoOthers) {
   window.fence();
   for (std::size_t n = 0; n < cases_.size(); ++n) {
     const Case& c = cases_[n];
-    EXPECT_EQ(MPI_Put(slot(sent, n), c.origin_count, c.origin.get(), window.target(next_), window.displacement(next_) + slot(n), c.target_count,
-                      c.target.get(), window),
+    EXPECT_EQ(MPI_Put(slot(sent, n), c.origin_count, c.origin.get(), window.target(next_),
+                      window.displacement(next_) + slot(n), c.target_count, c.target.get(), window),
               MPI_SUCCESS)
         << c.name();
   }
@@ -114,7 +115,8 @@ TEST_P(DerivedTypes, APutWritesTheBytesOfTheTargetTypeAndNoOthers) {
       slot(expected, n)[cases_[n].target.offset(i)] = slot(from, n)[cases_[n].origin.offset(i)];
   const auto part = window.read(me_, from.size());
   for (std::size_t n = 0; n < cases_.size(); ++n)
-    EXPECT_TRUE(std::equal(part.begin() + static_cast<std::ptrdiff_t>(n * kSlot), part.begin() + static_cast<std::ptrdiff_t>((n + 1) * kSlot),
+    EXPECT_TRUE(std::equal(part.begin() + static_cast<std::ptrdiff_t>(n * kSlot),
+                           part.begin() + static_cast<std::ptrdiff_t>((n + 1) * kSlot),
                            expected.begin() + static_cast<std::ptrdiff_t>(n * kSlot)))
         << cases_[n].name();
   window.fence(MPI_MODE_NOSUCCEED);
@@ -125,14 +127,16 @@ TEST_P(DerivedTypes, AGetReadsTheBytesOfTheTargetTypeIntoThoseOfTheOriginType) {
   const auto whole = filled(cases_.size(), me_, 1);
   const int bytes = static_cast<int>(whole.size());
   window.fence();
-  EXPECT_EQ(MPI_Put(whole.data(), bytes, MPI_BYTE, window.target(me_), window.displacement(me_), bytes, MPI_BYTE, window), MPI_SUCCESS);
+  EXPECT_EQ(
+      MPI_Put(whole.data(), bytes, MPI_BYTE, window.target(me_), window.displacement(me_), bytes, MPI_BYTE, window),
+      MPI_SUCCESS);
   window.fence();
   auto received = filled(cases_.size(), me_, 2);
   auto expected = received;
   for (std::size_t n = 0; n < cases_.size(); ++n) {
     const Case& c = cases_[n];
-    EXPECT_EQ(MPI_Get_c(slot(received, n), c.origin_count, c.origin.get(), window.target(next_), window.displacement(next_) + slot(n),
-                        c.target_count, c.target.get(), window),
+    EXPECT_EQ(MPI_Get_c(slot(received, n), c.origin_count, c.origin.get(), window.target(next_),
+                        window.displacement(next_) + slot(n), c.target_count, c.target.get(), window),
               MPI_SUCCESS)
         << c.name();
   }
@@ -142,7 +146,9 @@ TEST_P(DerivedTypes, AGetReadsTheBytesOfTheTargetTypeIntoThoseOfTheOriginType) {
     for (std::size_t i = 0; i < cases_[n].bytes(); ++i)
       slot(expected, n)[cases_[n].origin.offset(i)] = slot(there, n)[cases_[n].target.offset(i)];
   for (std::size_t n = 0; n < cases_.size(); ++n)
-    EXPECT_TRUE(std::equal(slot(received, n) - kMiddle, slot(received, n) - kMiddle + kSlot, slot(expected, n) - kMiddle)) << cases_[n].name();
+    EXPECT_TRUE(
+        std::equal(slot(received, n) - kMiddle, slot(received, n) - kMiddle + kSlot, slot(expected, n) - kMiddle))
+        << cases_[n].name();
 }
 
 TEST_P(DerivedTypes, AbsoluteAddressesFromMpiBottom) {
@@ -158,7 +164,8 @@ TEST_P(DerivedTypes, AbsoluteAddressesFromMpiBottom) {
   MPI_Type_create_struct(2, lengths.data(), addresses.data(), members.data(), &absolute);
   MPI_Type_commit(&absolute);
   window.fence();
-  EXPECT_EQ(MPI_Put(MPI_BOTTOM, 1, absolute, window.target(next_), window.displacement(next_, 8), 16, MPI_BYTE, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put(MPI_BOTTOM, 1, absolute, window.target(next_), window.displacement(next_, 8), 16, MPI_BYTE, window),
+            MPI_SUCCESS);
   window.fence();
   const auto part = window.read(me_, 64);
   int number = 0;
@@ -169,7 +176,8 @@ TEST_P(DerivedTypes, AbsoluteAddressesFromMpiBottom) {
   EXPECT_EQ(fraction, 0.5 + previous_);
   low = {};
   high = {};
-  EXPECT_EQ(MPI_Get(MPI_BOTTOM, 1, absolute, window.target(me_), window.displacement(me_, 8), 16, MPI_BYTE, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Get(MPI_BOTTOM, 1, absolute, window.target(me_), window.displacement(me_, 8), 16, MPI_BYTE, window),
+            MPI_SUCCESS);
   window.fence(MPI_MODE_NOSUCCEED);
   EXPECT_EQ(low, (std::array<int, 4>{0, 2, 3, 0}));
   EXPECT_EQ(high, (std::array<double, 2>{0.5 + previous_, 0}));
@@ -184,7 +192,8 @@ TEST_P(DerivedTypes, ATypeHandleThatComesBackIsTheNewType) {
     MPI_Type_vector(2, 1, round, MPI_INT, &type);
     MPI_Type_commit(&type);
     const std::array<int, 2> sent{round, -round};
-    EXPECT_EQ(MPI_Put(sent.data(), 2, MPI_INT, window.target(next_), window.displacement(next_, 0), 1, type, window), MPI_SUCCESS);
+    EXPECT_EQ(MPI_Put(sent.data(), 2, MPI_INT, window.target(next_), window.displacement(next_, 0), 1, type, window),
+              MPI_SUCCESS);
     MPI_Type_free(&type);
     window.fence();
     const auto part = window.read(me_, 256);

@@ -34,7 +34,8 @@ TEST(Fence, AnEpochOfPutsThenOneOfGetsSeesEveryPutWithEveryAssertion) {
   const int previous = (me + ranks - 1) % ranks;
   const PartedWindow window{kKinds[8], 2 * sizeof(int), sizeof(int)};
   for (int round = 0; round < kEpochs / 2; ++round) {
-    // The optional assertions by the bits of the round; each is true where it is made. NOPRECEDE and NOSUCCEED are the same on all ranks.
+    // The optional assertions by the bits of the round; each is true where it is made. NOPRECEDE and NOSUCCEED are the
+    // same on all ranks.
     const int no_store = round & 1 ? MPI_MODE_NOSTORE : 0;
     const int no_put = round & 2 ? MPI_MODE_NOPUT : 0;
     const int no_precede = round & 4 ? MPI_MODE_NOPRECEDE : 0;
@@ -102,7 +103,8 @@ TEST(Fence, MessagesGoAroundBetweenTheFencesOfTwoWindows) {
   for (int round = 0; round < 20; ++round) {
     a.fence();
     int token = me;
-    MPI_Sendrecv_replace(&token, 1, MPI_INT, (me + 1) % ranks, 0, (me + ranks - 1) % ranks, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Sendrecv_replace(&token, 1, MPI_INT, (me + 1) % ranks, 0, (me + ranks - 1) % ranks, 0, MPI_COMM_WORLD,
+                         MPI_STATUS_IGNORE);
     EXPECT_EQ(token, (me + ranks - 1) % ranks);
     b.fence();
   }
@@ -112,7 +114,8 @@ TEST(Fence, MessagesGoAroundBetweenTheFencesOfTwoWindows) {
 
 TEST(Fence, LetsAMessageThroughThatTheOtherRankWaitsForBeforeItsFence) {
   if (world_size() < 2) GTEST_SKIP() << "needs two ranks";
-  // Larger than what the MPI library sends ahead: rank 0's send completes only if rank 0 makes progress inside its fence.
+  // Larger than what the MPI library sends ahead: rank 0's send completes only if rank 0 makes progress inside its
+  // fence.
   constexpr int kCount = 1 << 20;
   const PartedWindow window{kKinds[5], 8};
   const int me = world_rank();

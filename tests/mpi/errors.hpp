@@ -1,5 +1,5 @@
-// What every test of errors checks: the class, the words of the text, the same on all ranks, the handler called once, and a store
-// without leftovers.
+// What every test of errors checks: the class, the words of the text, the same on all ranks, the handler called once,
+// and a store without leftovers.
 #pragma once
 
 #include <cstdlib>
@@ -20,7 +20,8 @@ namespace psnam::test {
   for (const char* part : {"memory", "control"}) {
     const std::filesystem::path folder = std::filesystem::path{store} / part;
     if (!std::filesystem::exists(folder)) continue;
-    for (const auto& entry : std::filesystem::directory_iterator{folder}) files.push_back(std::string{part} + "/" + entry.path().filename().string());
+    for (const auto& entry : std::filesystem::directory_iterator{folder})
+      files.push_back(std::string{part} + "/" + entry.path().filename().string());
   }
   return files;
 }
@@ -41,7 +42,8 @@ inline void expect_error(int code, int expected_class, const std::vector<std::st
   ASSERT_NE(code, MPI_SUCCESS);
   EXPECT_EQ(error_class(code), expected_class) << error_text(code);
   const std::string text = error_text(code);
-  for (const std::string& word : words) EXPECT_NE(text.find(word), std::string::npos) << "no \"" << word << "\" in: " << text;
+  for (const std::string& word : words)
+    EXPECT_NE(text.find(word), std::string::npos) << "no \"" << word << "\" in: " << text;
 }
 
 /// The same on all ranks of `comm`, with the same class and the same text.
@@ -59,7 +61,8 @@ inline void expect_same_error(int code, int expected_class, const std::vector<st
     EXPECT_EQ(all[rank].error_class, expected_class) << "rank " << rank << ": " << all[rank].text;
     EXPECT_STREQ(all[rank].text, all[0].text) << "rank " << rank;
   }
-  for (const std::string& word : words) EXPECT_NE(text.find(word), std::string::npos) << "no \"" << word << "\" in: " << text;
+  for (const std::string& word : words)
+    EXPECT_NE(text.find(word), std::string::npos) << "no \"" << word << "\" in: " << text;
 }
 
 /// The codes that error handlers of this process were called with.

@@ -21,7 +21,8 @@ std::vector<std::byte> bytes_of(int writer, std::size_t count, int round) {
 
 class LargeWindow : public testing::TestWithParam<Kind> {
  protected:
-  // Each rank writes one block into the last rank's region at each byte offset, its own block behind those of lower ranks.
+  // Each rank writes one block into the last rank's region at each byte offset, its own block behind those of lower
+  // ranks.
   static void write_and_read(const Window& window, MPI_Aint unit, const std::vector<MPI_Aint>& offsets) {
     constexpr int kBlock = 4096;
     const int me = world_rank();
@@ -30,15 +31,18 @@ class LargeWindow : public testing::TestWithParam<Kind> {
     for (std::size_t i = 0; i < offsets.size(); ++i) {
       const auto sent = bytes_of(me, kBlock, static_cast<int>(i));
       const MPI_Aint displacement = (offsets[i] + (unit == 1 ? MPI_Aint{kBlock} * me : unit * me)) / unit;
-      EXPECT_EQ(MPI_Put(sent.data(), kBlock, MPI_BYTE, target, displacement, kBlock, MPI_BYTE, window), MPI_SUCCESS) << offsets[i];
+      EXPECT_EQ(MPI_Put(sent.data(), kBlock, MPI_BYTE, target, displacement, kBlock, MPI_BYTE, window), MPI_SUCCESS)
+          << offsets[i];
     }
     window.fence();
     for (std::size_t i = 0; i < offsets.size(); ++i)
       for (int writer = 0; writer < world_size(); ++writer) {
         std::vector<std::byte> received(kBlock);
         const MPI_Aint displacement = (offsets[i] + (unit == 1 ? MPI_Aint{kBlock} * writer : unit * writer)) / unit;
-        EXPECT_EQ(MPI_Get(received.data(), kBlock, MPI_BYTE, target, displacement, kBlock, MPI_BYTE, window), MPI_SUCCESS);
-        EXPECT_EQ(received, bytes_of(writer, kBlock, static_cast<int>(i))) << "at byte " << offsets[i] << " from rank " << writer;
+        EXPECT_EQ(MPI_Get(received.data(), kBlock, MPI_BYTE, target, displacement, kBlock, MPI_BYTE, window),
+                  MPI_SUCCESS);
+        EXPECT_EQ(received, bytes_of(writer, kBlock, static_cast<int>(i)))
+            << "at byte " << offsets[i] << " from rank " << writer;
       }
     window.fence(MPI_MODE_NOSUCCEED);
   }
@@ -55,7 +59,8 @@ TEST_P(LargeWindow, BothEndsAndTheFourGibibyteBorderInBytes) {
 TEST_P(LargeWindow, BothEndsAndTheFourGibibyteBorderInLargeUnits) {
   constexpr int kUnit = 1 << 20;
   const Window window = make(GetParam(), kUnit);
-  write_and_read(window, kUnit, {0, 4 * kGiB - kUnit, 4 * kGiB + 8 * MPI_Aint{kUnit}, kSize - world_size() * MPI_Aint{kUnit}});
+  write_and_read(window, kUnit,
+                 {0, 4 * kGiB - kUnit, 4 * kGiB + 8 * MPI_Aint{kUnit}, kSize - world_size() * MPI_Aint{kUnit}});
 }
 
 TEST_P(LargeWindow, OneDerivedTypeReachesFromEndToEnd) {
@@ -85,7 +90,8 @@ TEST_P(LargeWindow, TheFirstByteBeyondIsRefused) {
   window.fence();
   EXPECT_EQ(MPI_Put(&value, 1, MPI_CHAR, target, kSize - 1, 1, MPI_CHAR, window), MPI_SUCCESS);
   EXPECT_EQ(error_class(MPI_Put(&value, 1, MPI_CHAR, target, kSize, 1, MPI_CHAR, window)), MPI_ERR_RMA_RANGE);
-  EXPECT_EQ(error_class(MPI_Put(&value, 1, MPI_CHAR, target, kSize + (kGiB << 2), 1, MPI_CHAR, window)), MPI_ERR_RMA_RANGE);
+  EXPECT_EQ(error_class(MPI_Put(&value, 1, MPI_CHAR, target, kSize + (kGiB << 2), 1, MPI_CHAR, window)),
+            MPI_ERR_RMA_RANGE);
   window.fence(MPI_MODE_NOSUCCEED);
 }
 

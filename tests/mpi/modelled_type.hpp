@@ -1,7 +1,8 @@
-// Datatypes beside a plain model of them: the list of the byte offsets that one element names, in the order of its type map.
+// Datatypes beside a plain model of them: the list of the byte offsets that one element names, in the order of its type
+// map.
 //
-// The model is made by loops over the constructor's arguments, written down from the definitions in the MPI standard; only the
-// extent is asked of the MPI library.
+// The model is made by loops over the constructor's arguments, written down from the definitions in the MPI standard;
+// only the extent is asked of the MPI library.
 #pragma once
 
 #include <mpi.h>
@@ -78,7 +79,8 @@ class ModelledType {
 }
 
 /// vector; hvector when `in_bytes`.
-[[nodiscard]] inline ModelledType vector(const ModelledType& old, int count, int length, int stride, bool in_bytes = false) {
+[[nodiscard]] inline ModelledType vector(const ModelledType& old, int count, int length, int stride,
+                                         bool in_bytes = false) {
   MPI_Datatype type = MPI_DATATYPE_NULL;
   if (in_bytes)
     MPI_Type_create_hvector(count, length, stride, old.get(), &type);
@@ -90,8 +92,8 @@ class ModelledType {
 }
 
 /// indexed; hindexed when `in_bytes`.
-[[nodiscard]] inline ModelledType indexed(const ModelledType& old, const std::vector<int>& lengths, const std::vector<int>& displacements,
-                                          bool in_bytes = false) {
+[[nodiscard]] inline ModelledType indexed(const ModelledType& old, const std::vector<int>& lengths,
+                                          const std::vector<int>& displacements, bool in_bytes = false) {
   MPI_Datatype type = MPI_DATATYPE_NULL;
   const int count = static_cast<int>(lengths.size());
   const std::vector<MPI_Aint> addresses(displacements.begin(), displacements.end());
@@ -100,12 +102,14 @@ class ModelledType {
   else
     MPI_Type_indexed(count, lengths.data(), displacements.data(), old.get(), &type);
   ModelledType::Offsets offsets;
-  for (std::size_t i = 0; i < lengths.size(); ++i) old.append(offsets, lengths[i], displacements[i] * (in_bytes ? 1 : old.extent()));
+  for (std::size_t i = 0; i < lengths.size(); ++i)
+    old.append(offsets, lengths[i], displacements[i] * (in_bytes ? 1 : old.extent()));
   return {(in_bytes ? "hindexed of " : "indexed of ") + old.name(), type, std::move(offsets)};
 }
 
 /// indexed_block; hindexed_block when `in_bytes`.
-[[nodiscard]] inline ModelledType indexed_block(const ModelledType& old, int length, const std::vector<int>& displacements, bool in_bytes = false) {
+[[nodiscard]] inline ModelledType indexed_block(const ModelledType& old, int length,
+                                                const std::vector<int>& displacements, bool in_bytes = false) {
   MPI_Datatype type = MPI_DATATYPE_NULL;
   const int count = static_cast<int>(displacements.size());
   const std::vector<MPI_Aint> addresses(displacements.begin(), displacements.end());
@@ -114,7 +118,8 @@ class ModelledType {
   else
     MPI_Type_create_indexed_block(count, length, displacements.data(), old.get(), &type);
   ModelledType::Offsets offsets;
-  for (const int displacement : displacements) old.append(offsets, length, displacement * (in_bytes ? 1 : old.extent()));
+  for (const int displacement : displacements)
+    old.append(offsets, length, displacement * (in_bytes ? 1 : old.extent()));
   return {(in_bytes ? "hindexed_block of " : "indexed_block of ") + old.name(), type, std::move(offsets)};
 }
 
@@ -143,7 +148,8 @@ struct Member {
 using Triple = std::array<int, 3>;
 
 /// A part of a three-dimensional array. The order of the type map is that of memory in both orders.
-[[nodiscard]] inline ModelledType subarray(const ModelledType& old, Triple sizes, Triple subsizes, Triple starts, int order) {
+[[nodiscard]] inline ModelledType subarray(const ModelledType& old, Triple sizes, Triple subsizes, Triple starts,
+                                           int order) {
   MPI_Datatype type = MPI_DATATYPE_NULL;
   MPI_Type_create_subarray(3, sizes.data(), subsizes.data(), starts.data(), order, old.get(), &type);
   // The dimension that runs slowest, the middle one, the fastest.
@@ -154,7 +160,8 @@ using Triple = std::array<int, 3>;
   for (int i = 0; i < subsizes[slow]; ++i)
     for (int j = 0; j < subsizes[1]; ++j)
       for (int k = 0; k < subsizes[fast]; ++k)
-        old.append(offsets, 1, (((starts[slow] + i) * sizes[1] + starts[1] + j) * sizes[fast] + starts[fast] + k) * old.extent());
+        old.append(offsets, 1,
+                   (((starts[slow] + i) * sizes[1] + starts[1] + j) * sizes[fast] + starts[fast] + k) * old.extent());
   return {std::string{fortran ? "Fortran" : "C"} + " subarray of " + old.name(), type, std::move(offsets)};
 }
 
@@ -170,19 +177,22 @@ using Triple = std::array<int, 3>;
   return {"dup of " + old.name(), type, old.offsets()};
 }
 
-/// The share of `rank` of a matrix in C order: rows dealt cyclically in blocks of `block` to 2 processes, columns cut in two halves.
+/// The share of `rank` of a matrix in C order: rows dealt cyclically in blocks of `block` to 2 processes, columns cut
+/// in two halves.
 [[nodiscard]] inline ModelledType distributed(const ModelledType& old, int rank, int rows, int columns, int block) {
   const std::array<int, 2> sizes{rows, columns};
   const std::array<int, 2> kinds{MPI_DISTRIBUTE_CYCLIC, MPI_DISTRIBUTE_BLOCK};
   const std::array<int, 2> arguments{block, MPI_DISTRIBUTE_DFLT_DARG};
   const std::array<int, 2> processes{2, 2};
   MPI_Datatype type = MPI_DATATYPE_NULL;
-  MPI_Type_create_darray(4, rank, 2, sizes.data(), kinds.data(), arguments.data(), processes.data(), MPI_ORDER_C, old.get(), &type);
+  MPI_Type_create_darray(4, rank, 2, sizes.data(), kinds.data(), arguments.data(), processes.data(), MPI_ORDER_C,
+                         old.get(), &type);
   const int half = (columns + 1) / 2;
   ModelledType::Offsets offsets;
   for (int row = 0; row < rows; ++row)
     for (int column = 0; column < columns; ++column)
-      if (row / block % 2 == rank / 2 && column / half == rank % 2) old.append(offsets, 1, (row * columns + column) * old.extent());
+      if (row / block % 2 == rank / 2 && column / half == rank % 2)
+        old.append(offsets, 1, (row * columns + column) * old.extent());
   return {"darray of " + old.name(), type, std::move(offsets)};
 }
 

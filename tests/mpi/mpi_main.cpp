@@ -27,8 +27,8 @@ class AgreeOnVerdict : public testing::EmptyTestEventListener {
 class PrintFailures : public testing::EmptyTestEventListener {
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    std::printf("rank %d: %s:%d: %s\n", psnam::test::world_rank(), result.file_name() != nullptr ? result.file_name() : "?", result.line_number(),
-                result.message());
+    std::printf("rank %d: %s:%d: %s\n", psnam::test::world_rank(),
+                result.file_name() != nullptr ? result.file_name() : "?", result.line_number(), result.message());
     std::fflush(stdout);
   }
 };

@@ -10,21 +10,67 @@ struct Named {
   MPI_Datatype type;
 };
 
-#define PSNAM_NAMED(type) Named{#type, type}
-const std::vector<Named> kWithoutGaps{
-    PSNAM_NAMED(MPI_CHAR), PSNAM_NAMED(MPI_SIGNED_CHAR), PSNAM_NAMED(MPI_UNSIGNED_CHAR), PSNAM_NAMED(MPI_BYTE), PSNAM_NAMED(MPI_WCHAR),
-    PSNAM_NAMED(MPI_SHORT), PSNAM_NAMED(MPI_UNSIGNED_SHORT), PSNAM_NAMED(MPI_INT), PSNAM_NAMED(MPI_UNSIGNED), PSNAM_NAMED(MPI_LONG),
-    PSNAM_NAMED(MPI_UNSIGNED_LONG), PSNAM_NAMED(MPI_FLOAT), PSNAM_NAMED(MPI_DOUBLE), PSNAM_NAMED(MPI_LONG_DOUBLE), PSNAM_NAMED(MPI_LONG_LONG),
-    PSNAM_NAMED(MPI_UNSIGNED_LONG_LONG), PSNAM_NAMED(MPI_PACKED), PSNAM_NAMED(MPI_2INT), PSNAM_NAMED(MPI_INT8_T), PSNAM_NAMED(MPI_INT16_T),
-    PSNAM_NAMED(MPI_INT32_T), PSNAM_NAMED(MPI_INT64_T), PSNAM_NAMED(MPI_UINT8_T), PSNAM_NAMED(MPI_UINT16_T), PSNAM_NAMED(MPI_UINT32_T),
-    PSNAM_NAMED(MPI_UINT64_T), PSNAM_NAMED(MPI_C_BOOL), PSNAM_NAMED(MPI_C_COMPLEX), PSNAM_NAMED(MPI_C_DOUBLE_COMPLEX),
-    PSNAM_NAMED(MPI_C_LONG_DOUBLE_COMPLEX), PSNAM_NAMED(MPI_AINT), PSNAM_NAMED(MPI_OFFSET), PSNAM_NAMED(MPI_COUNT), PSNAM_NAMED(MPI_FLOAT_INT),
-    PSNAM_NAMED(MPI_COMPLEX), PSNAM_NAMED(MPI_DOUBLE_COMPLEX), PSNAM_NAMED(MPI_LOGICAL), PSNAM_NAMED(MPI_REAL), PSNAM_NAMED(MPI_DOUBLE_PRECISION),
-    PSNAM_NAMED(MPI_INTEGER), PSNAM_NAMED(MPI_2INTEGER), PSNAM_NAMED(MPI_2REAL), PSNAM_NAMED(MPI_2DOUBLE_PRECISION), PSNAM_NAMED(MPI_CHARACTER),
-    PSNAM_NAMED(MPI_REAL4), PSNAM_NAMED(MPI_REAL8), PSNAM_NAMED(MPI_REAL16), PSNAM_NAMED(MPI_COMPLEX8), PSNAM_NAMED(MPI_COMPLEX16),
-    PSNAM_NAMED(MPI_COMPLEX32), PSNAM_NAMED(MPI_INTEGER1), PSNAM_NAMED(MPI_INTEGER2), PSNAM_NAMED(MPI_INTEGER4), PSNAM_NAMED(MPI_INTEGER8),
-    PSNAM_NAMED(MPI_INTEGER16), PSNAM_NAMED(MPI_CXX_BOOL), PSNAM_NAMED(MPI_CXX_FLOAT_COMPLEX), PSNAM_NAMED(MPI_CXX_DOUBLE_COMPLEX),
-    PSNAM_NAMED(MPI_CXX_LONG_DOUBLE_COMPLEX)};
+#define PSNAM_NAMED(type) \
+  Named { #type, type }
+const std::vector<Named> kWithoutGaps{PSNAM_NAMED(MPI_CHAR),
+                                      PSNAM_NAMED(MPI_SIGNED_CHAR),
+                                      PSNAM_NAMED(MPI_UNSIGNED_CHAR),
+                                      PSNAM_NAMED(MPI_BYTE),
+                                      PSNAM_NAMED(MPI_WCHAR),
+                                      PSNAM_NAMED(MPI_SHORT),
+                                      PSNAM_NAMED(MPI_UNSIGNED_SHORT),
+                                      PSNAM_NAMED(MPI_INT),
+                                      PSNAM_NAMED(MPI_UNSIGNED),
+                                      PSNAM_NAMED(MPI_LONG),
+                                      PSNAM_NAMED(MPI_UNSIGNED_LONG),
+                                      PSNAM_NAMED(MPI_FLOAT),
+                                      PSNAM_NAMED(MPI_DOUBLE),
+                                      PSNAM_NAMED(MPI_LONG_DOUBLE),
+                                      PSNAM_NAMED(MPI_LONG_LONG),
+                                      PSNAM_NAMED(MPI_UNSIGNED_LONG_LONG),
+                                      PSNAM_NAMED(MPI_PACKED),
+                                      PSNAM_NAMED(MPI_2INT),
+                                      PSNAM_NAMED(MPI_INT8_T),
+                                      PSNAM_NAMED(MPI_INT16_T),
+                                      PSNAM_NAMED(MPI_INT32_T),
+                                      PSNAM_NAMED(MPI_INT64_T),
+                                      PSNAM_NAMED(MPI_UINT8_T),
+                                      PSNAM_NAMED(MPI_UINT16_T),
+                                      PSNAM_NAMED(MPI_UINT32_T),
+                                      PSNAM_NAMED(MPI_UINT64_T),
+                                      PSNAM_NAMED(MPI_C_BOOL),
+                                      PSNAM_NAMED(MPI_C_COMPLEX),
+                                      PSNAM_NAMED(MPI_C_DOUBLE_COMPLEX),
+                                      PSNAM_NAMED(MPI_C_LONG_DOUBLE_COMPLEX),
+                                      PSNAM_NAMED(MPI_AINT),
+                                      PSNAM_NAMED(MPI_OFFSET),
+                                      PSNAM_NAMED(MPI_COUNT),
+                                      PSNAM_NAMED(MPI_FLOAT_INT),
+                                      PSNAM_NAMED(MPI_COMPLEX),
+                                      PSNAM_NAMED(MPI_DOUBLE_COMPLEX),
+                                      PSNAM_NAMED(MPI_LOGICAL),
+                                      PSNAM_NAMED(MPI_REAL),
+                                      PSNAM_NAMED(MPI_DOUBLE_PRECISION),
+                                      PSNAM_NAMED(MPI_INTEGER),
+                                      PSNAM_NAMED(MPI_2INTEGER),
+                                      PSNAM_NAMED(MPI_2REAL),
+                                      PSNAM_NAMED(MPI_2DOUBLE_PRECISION),
+                                      PSNAM_NAMED(MPI_CHARACTER),
+                                      PSNAM_NAMED(MPI_REAL4),
+                                      PSNAM_NAMED(MPI_REAL8),
+                                      PSNAM_NAMED(MPI_REAL16),
+                                      PSNAM_NAMED(MPI_COMPLEX8),
+                                      PSNAM_NAMED(MPI_COMPLEX16),
+                                      PSNAM_NAMED(MPI_COMPLEX32),
+                                      PSNAM_NAMED(MPI_INTEGER1),
+                                      PSNAM_NAMED(MPI_INTEGER2),
+                                      PSNAM_NAMED(MPI_INTEGER4),
+                                      PSNAM_NAMED(MPI_INTEGER8),
+                                      PSNAM_NAMED(MPI_INTEGER16),
+                                      PSNAM_NAMED(MPI_CXX_BOOL),
+                                      PSNAM_NAMED(MPI_CXX_FLOAT_COMPLEX),
+                                      PSNAM_NAMED(MPI_CXX_DOUBLE_COMPLEX),
+                                      PSNAM_NAMED(MPI_CXX_LONG_DOUBLE_COMPLEX)};
 
 struct DoubleInt {
   double value;
@@ -47,7 +93,8 @@ template <class Pair, class Value>
 ModelledType pair_of(const char* name, MPI_Datatype type) {
   ModelledType::Offsets offsets;
   for (std::size_t i = 0; i < sizeof(Value); ++i) offsets.push_back(static_cast<std::ptrdiff_t>(i));
-  for (std::size_t i = 0; i < sizeof(int); ++i) offsets.push_back(static_cast<std::ptrdiff_t>(offsetof(Pair, index) + i));
+  for (std::size_t i = 0; i < sizeof(int); ++i)
+    offsets.push_back(static_cast<std::ptrdiff_t>(offsetof(Pair, index) + i));
   return {name, type, std::move(offsets), true};
 }
 
@@ -87,8 +134,8 @@ TEST_P(PredefinedTypes, EachMovesItsBytesAndLeavesItsGaps) {
   const auto sent = filled(types_.size(), me);
   window.fence();
   for (std::size_t n = 0; n < types_.size(); ++n)
-    EXPECT_EQ(MPI_Put(&sent[n * kSlot], kElements, types_[n].get(), window.target(next), window.displacement(next, n * kSlot), kElements,
-                      types_[n].get(), window),
+    EXPECT_EQ(MPI_Put(&sent[n * kSlot], kElements, types_[n].get(), window.target(next),
+                      window.displacement(next, n * kSlot), kElements, types_[n].get(), window),
               MPI_SUCCESS)
         << types_[n].name();
   window.fence();
@@ -96,8 +143,8 @@ TEST_P(PredefinedTypes, EachMovesItsBytesAndLeavesItsGaps) {
   const auto part = window.read(me, bytes_);
   std::vector<std::byte> received(bytes_);
   for (std::size_t n = 0; n < types_.size(); ++n)
-    EXPECT_EQ(MPI_Get(&received[n * kSlot], kElements, types_[n].get(), window.target(me), window.displacement(me, n * kSlot), kElements,
-                      types_[n].get(), window),
+    EXPECT_EQ(MPI_Get(&received[n * kSlot], kElements, types_[n].get(), window.target(me),
+                      window.displacement(me, n * kSlot), kElements, types_[n].get(), window),
               MPI_SUCCESS)
         << types_[n].name();
   window.fence(MPI_MODE_NOSUCCEED);
@@ -109,8 +156,10 @@ TEST_P(PredefinedTypes, EachMovesItsBytesAndLeavesItsGaps) {
     }
     const auto begin = static_cast<std::ptrdiff_t>(n * kSlot);
     const auto end = begin + static_cast<std::ptrdiff_t>(kSlot);
-    EXPECT_EQ(std::vector<std::byte>(part.begin() + begin, part.begin() + end), expected) << "put of " << types_[n].name();
-    EXPECT_EQ(std::vector<std::byte>(received.begin() + begin, received.begin() + end), expected) << "get of " << types_[n].name();
+    EXPECT_EQ(std::vector<std::byte>(part.begin() + begin, part.begin() + end), expected)
+        << "put of " << types_[n].name();
+    EXPECT_EQ(std::vector<std::byte>(received.begin() + begin, received.begin() + end), expected)
+        << "get of " << types_[n].name();
   }
 }
 
@@ -121,9 +170,12 @@ TEST_P(PredefinedTypes, AnElementThatLeavesTheRegionByOneByteIsARangeError) {
   const int last = world_size() - 1;
   for (const ModelledType& type : types_) {
     const auto end = static_cast<std::size_t>(type.offset(type.bytes() - 1)) + 1;
-    EXPECT_EQ(MPI_Get(buffer.data(), 1, type.get(), window.target(last), window.displacement(last, bytes_ - end), 1, type.get(), window), MPI_SUCCESS)
+    EXPECT_EQ(MPI_Get(buffer.data(), 1, type.get(), window.target(last), window.displacement(last, bytes_ - end), 1,
+                      type.get(), window),
+              MPI_SUCCESS)
         << type.name();
-    EXPECT_EQ(error_class(MPI_Get(buffer.data(), 1, type.get(), window.target(last), window.displacement(last, bytes_ - end + 1), 1, type.get(), window)),
+    EXPECT_EQ(error_class(MPI_Get(buffer.data(), 1, type.get(), window.target(last),
+                                  window.displacement(last, bytes_ - end + 1), 1, type.get(), window)),
               MPI_ERR_RMA_RANGE)
         << type.name();
   }

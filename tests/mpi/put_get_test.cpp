@@ -22,8 +22,8 @@ TEST_P(EveryKind, WhatEachRankPutsToEachPartIsReadByAll) {
     for (int owner = 0; owner < ranks; ++owner) {
       auto& block = blocks.emplace_back(kBlock);
       for (std::size_t i = 0; i < kBlock; ++i) block[i] = pattern(me, owner, i, round);
-      EXPECT_EQ(MPI_Put(block.data(), kBlock, MPI_BYTE, window.target(owner), window.displacement(owner, kBlock * static_cast<std::size_t>(me)),
-                        kBlock, MPI_BYTE, window),
+      EXPECT_EQ(MPI_Put(block.data(), kBlock, MPI_BYTE, window.target(owner),
+                        window.displacement(owner, kBlock * static_cast<std::size_t>(me)), kBlock, MPI_BYTE, window),
                 MPI_SUCCESS);
     }
     window.fence();
@@ -43,7 +43,8 @@ TEST_P(EveryKind, ARegionIsZeroWhenItIsNew) {
   window.fence();
   for (int owner = 0; owner < world_size(); ++owner) {
     const auto part = window.read(owner, 5000);
-    EXPECT_TRUE(std::all_of(part.begin(), part.end(), [](std::byte b) { return b == std::byte{0}; })) << "part of rank " << owner;
+    EXPECT_TRUE(std::all_of(part.begin(), part.end(), [](std::byte b) { return b == std::byte{0}; }))
+        << "part of rank " << owner;
   }
   window.fence(MPI_MODE_NOSUCCEED);
 }
@@ -53,10 +54,12 @@ TEST_P(EveryKind, ARankPutsToItself) {
   const int me = world_rank();
   window.fence();
   const double value = 1.5 + me;
-  EXPECT_EQ(MPI_Put(&value, 1, MPI_DOUBLE, window.target(me), window.displacement(me, 16), 1, MPI_DOUBLE, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put(&value, 1, MPI_DOUBLE, window.target(me), window.displacement(me, 16), 1, MPI_DOUBLE, window),
+            MPI_SUCCESS);
   window.fence();
   double received = 0;
-  EXPECT_EQ(MPI_Get(&received, 1, MPI_DOUBLE, window.target(me), window.displacement(me, 16), 1, MPI_DOUBLE, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Get(&received, 1, MPI_DOUBLE, window.target(me), window.displacement(me, 16), 1, MPI_DOUBLE, window),
+            MPI_SUCCESS);
   window.fence(MPI_MODE_NOSUCCEED);
   EXPECT_EQ(received, value);
 }
@@ -70,7 +73,9 @@ TEST_P(EveryKind, DisplacementsCountInUnits) {
     window.fence();
     for (const std::size_t units : {std::size_t{0}, std::size_t{7}, 240 / unit - 1}) {
       const std::byte value = pattern(me, next, units);
-      EXPECT_EQ(MPI_Put(&value, 1, MPI_BYTE, window.target(next), window.displacement(next, units), 1, MPI_BYTE, window), MPI_SUCCESS);
+      EXPECT_EQ(
+          MPI_Put(&value, 1, MPI_BYTE, window.target(next), window.displacement(next, units), 1, MPI_BYTE, window),
+          MPI_SUCCESS);
       expected[units * unit] = pattern((me + world_size() - 1) % world_size(), me, units);
     }
     window.fence();
@@ -86,10 +91,13 @@ TEST_P(EveryKind, TheLargeCountTwinsMoveTheSameBytes) {
   std::vector<int> sent(100);
   std::iota(sent.begin(), sent.end(), 1000 * me);
   window.fence();
-  EXPECT_EQ(MPI_Put_c(sent.data(), 100, MPI_INT, window.target(next), window.displacement(next), 100, MPI_INT, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put_c(sent.data(), 100, MPI_INT, window.target(next), window.displacement(next), 100, MPI_INT, window),
+            MPI_SUCCESS);
   window.fence();
   std::vector<int> received(100);
-  EXPECT_EQ(MPI_Get_c(received.data(), 100, MPI_INT, window.target(next), window.displacement(next), 100, MPI_INT, window), MPI_SUCCESS);
+  EXPECT_EQ(
+      MPI_Get_c(received.data(), 100, MPI_INT, window.target(next), window.displacement(next), 100, MPI_INT, window),
+      MPI_SUCCESS);
   window.fence(MPI_MODE_NOSUCCEED);
   EXPECT_EQ(received, sent);
 }
@@ -116,9 +124,12 @@ TEST_P(EveryKind, NoElementsAreNoAccessEvenAtTheEndAndWithoutABuffer) {
   EXPECT_EQ(MPI_Put(&value, 0, MPI_INT, window.target(me), window.displacement(me), 0, MPI_INT, window), MPI_SUCCESS);
   EXPECT_EQ(MPI_Put(nullptr, 0, MPI_INT, window.target(me), window.displacement(me), 0, MPI_INT, window), MPI_SUCCESS);
   EXPECT_EQ(MPI_Get(nullptr, 0, MPI_INT, window.target(me), window.displacement(me), 0, MPI_INT, window), MPI_SUCCESS);
-  EXPECT_EQ(MPI_Put(&value, 0, MPI_INT, window.target(last), window.displacement(last, 64), 0, MPI_INT, window), MPI_SUCCESS);
-  EXPECT_EQ(MPI_Get(&value, 0, MPI_BYTE, window.target(last), window.displacement(last, 64), 0, MPI_BYTE, window), MPI_SUCCESS);
-  EXPECT_EQ(MPI_Get_c(nullptr, 0, MPI_BYTE, window.target(last), window.displacement(last, 64), 0, MPI_BYTE, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put(&value, 0, MPI_INT, window.target(last), window.displacement(last, 64), 0, MPI_INT, window),
+            MPI_SUCCESS);
+  EXPECT_EQ(MPI_Get(&value, 0, MPI_BYTE, window.target(last), window.displacement(last, 64), 0, MPI_BYTE, window),
+            MPI_SUCCESS);
+  EXPECT_EQ(MPI_Get_c(nullptr, 0, MPI_BYTE, window.target(last), window.displacement(last, 64), 0, MPI_BYTE, window),
+            MPI_SUCCESS);
   window.fence();
   EXPECT_EQ(window.read(me, 64), std::vector<std::byte>(64));
   EXPECT_EQ(value, 42);
@@ -130,9 +141,11 @@ TEST_P(EveryKind, TheLastByteOfAPartCanBeWritten) {
   const int me = world_rank();
   window.fence();
   const std::byte value = pattern(me, me, 4096);
-  EXPECT_EQ(MPI_Put(&value, 1, MPI_BYTE, window.target(me), window.displacement(me, 4096), 1, MPI_BYTE, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put(&value, 1, MPI_BYTE, window.target(me), window.displacement(me, 4096), 1, MPI_BYTE, window),
+            MPI_SUCCESS);
   window.fence();
-  for (int owner = 0; owner < world_size(); ++owner) EXPECT_EQ(window.read(owner, 4097)[4096], pattern(owner, owner, 4096));
+  for (int owner = 0; owner < world_size(); ++owner)
+    EXPECT_EQ(window.read(owner, 4097)[4096], pattern(owner, owner, 4096));
   window.fence(MPI_MODE_NOSUCCEED);
 }
 
@@ -185,10 +198,13 @@ void use_over(MPI_Comm comm) {
   const PartedWindow window{kKinds[8], 64, 8, comm};
   window.fence();
   const std::int64_t value = 100 * me + ranks;
-  EXPECT_EQ(MPI_Put(&value, 1, MPI_INT64_T, window.target((me + 1) % ranks), window.displacement((me + 1) % ranks, 3), 1, MPI_INT64_T, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put(&value, 1, MPI_INT64_T, window.target((me + 1) % ranks), window.displacement((me + 1) % ranks, 3),
+                    1, MPI_INT64_T, window),
+            MPI_SUCCESS);
   window.fence();
   std::int64_t received = -1;
-  EXPECT_EQ(MPI_Get(&received, 1, MPI_INT64_T, window.target(me), window.displacement(me, 3), 1, MPI_INT64_T, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Get(&received, 1, MPI_INT64_T, window.target(me), window.displacement(me, 3), 1, MPI_INT64_T, window),
+            MPI_SUCCESS);
   window.fence(MPI_MODE_NOSUCCEED);
   EXPECT_EQ(received, 100 * ((me + ranks - 1) % ranks) + ranks);
 }
@@ -277,7 +293,8 @@ TEST(ManyWindows, AHandleThatComesBackLeadsToTheNewWindow) {
     window.fence();
     const std::byte value{static_cast<unsigned char>(round + 1)};
     const int me = world_rank();
-    EXPECT_EQ(MPI_Put(&value, 1, MPI_BYTE, window.target(me), window.displacement(me, bytes - 1), 1, MPI_BYTE, window), MPI_SUCCESS);
+    EXPECT_EQ(MPI_Put(&value, 1, MPI_BYTE, window.target(me), window.displacement(me, bytes - 1), 1, MPI_BYTE, window),
+              MPI_SUCCESS);
     window.fence();
     std::vector<std::byte> expected(bytes);
     expected.back() = value;

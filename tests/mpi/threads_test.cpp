@@ -45,7 +45,8 @@ TEST(Threads, AllPutToPlacesOfTheirOwnInOneWindow) {
   });
   window.fence(MPI_MODE_NOSUCCEED);
   EXPECT_EQ(failures, 0);
-  for (int i = 0; i < kThreads * kPuts; ++i) ASSERT_EQ(received[static_cast<std::size_t>(i)], previous * kThreads * kPuts + i);
+  for (int i = 0; i < kThreads * kPuts; ++i)
+    ASSERT_EQ(received[static_cast<std::size_t>(i)], previous * kThreads * kPuts + i);
 }
 
 TEST(Threads, TheFirstTouchOfARegionByAllAtOnce) {
@@ -68,7 +69,8 @@ TEST(Threads, TheFirstTouchOfARegionByAllAtOnce) {
     std::array<int, kThreads> received{};
     EXPECT_EQ(MPI_Get(received.data(), kThreads, MPI_INT, me, 0, kThreads, MPI_INT, window), MPI_SUCCESS);
     window.fence(MPI_MODE_NOSUCCEED);
-    for (int thread = 0; thread < kThreads; ++thread) EXPECT_EQ(received[static_cast<std::size_t>(thread)], round * 100 + thread);
+    for (int thread = 0; thread < kThreads; ++thread)
+      EXPECT_EQ(received[static_cast<std::size_t>(thread)], round * 100 + thread);
   }
 }
 
@@ -86,13 +88,14 @@ TEST(Threads, EachFencesAWindowOfItsOwn) {
     for (int epoch = 0; epoch < kEpochs; ++epoch) {
       const int value = (epoch * kThreads + thread) * 10 + me;
       int received = -1;
-      const bool good = MPI_Win_fence(0, window) == MPI_SUCCESS &&
-                        MPI_Put(&value, 1, MPI_INT, window.target(next), window.displacement(next, static_cast<std::size_t>(epoch % 2)), 1, MPI_INT,
-                                window) == MPI_SUCCESS &&
-                        MPI_Win_fence(0, window) == MPI_SUCCESS &&
-                        MPI_Get(&received, 1, MPI_INT, window.target(me), window.displacement(me, static_cast<std::size_t>(epoch % 2)), 1, MPI_INT,
-                                window) == MPI_SUCCESS &&
-                        MPI_Win_fence(MPI_MODE_NOSUCCEED, window) == MPI_SUCCESS;
+      const bool good =
+          MPI_Win_fence(0, window) == MPI_SUCCESS &&
+          MPI_Put(&value, 1, MPI_INT, window.target(next),
+                  window.displacement(next, static_cast<std::size_t>(epoch % 2)), 1, MPI_INT, window) == MPI_SUCCESS &&
+          MPI_Win_fence(0, window) == MPI_SUCCESS &&
+          MPI_Get(&received, 1, MPI_INT, window.target(me),
+                  window.displacement(me, static_cast<std::size_t>(epoch % 2)), 1, MPI_INT, window) == MPI_SUCCESS &&
+          MPI_Win_fence(MPI_MODE_NOSUCCEED, window) == MPI_SUCCESS;
       if (!good || received != (epoch * kThreads + thread) * 10 + previous) ++failures;
     }
   });
@@ -110,7 +113,8 @@ TEST(Threads, TypesAreMadeUsedAndFreedByAllAtOnce) {
   window.fence();
   in_threads([&](int thread) {
     for (int round = 0; round < kRounds; ++round) {
-      // The stride changes from round to round, so that a layout of an earlier type under the same handle would be seen.
+      // The stride changes from round to round, so that a layout of an earlier type under the same handle would be
+      // seen.
       const int stride = 1 + (round + thread) % 20;
       MPI_Datatype type = MPI_DATATYPE_NULL;
       MPI_Type_vector(3, 1, stride, MPI_INT, &type);
@@ -118,7 +122,8 @@ TEST(Threads, TypesAreMadeUsedAndFreedByAllAtOnce) {
       const std::array<int, 3> sent{round, -round, me};
       if (MPI_Put(sent.data(), 3, MPI_INT, next, thread * kPlaces, 1, type, window) != MPI_SUCCESS) ++failures;
       std::array<int, 3> back{};
-      if (MPI_Get(back.data(), 3, MPI_INT, next, thread * kPlaces, 1, type, window) != MPI_SUCCESS || back != sent) ++failures;
+      if (MPI_Get(back.data(), 3, MPI_INT, next, thread * kPlaces, 1, type, window) != MPI_SUCCESS || back != sent)
+        ++failures;
       MPI_Type_free(&type);
     }
   });
@@ -144,13 +149,16 @@ TEST(Threads, EachMakesAndFreesWindowsOnACommunicatorOfItsOwn) {
   std::atomic<int> failures{0};
   in_threads([&](int thread) {
     for (int round = 0; round < 10; ++round) {
-      const PartedWindow window{kKinds[static_cast<std::size_t>(round) % kKinds.size()], 64, 8, comms[static_cast<std::size_t>(thread)]};
+      const PartedWindow window{kKinds[static_cast<std::size_t>(round) % kKinds.size()], 64, 8,
+                                comms[static_cast<std::size_t>(thread)]};
       const std::int64_t value = (round * kThreads + thread) * 10 + me;
       std::int64_t received = -1;
       const bool good = MPI_Win_fence(0, window) == MPI_SUCCESS &&
-                        MPI_Put(&value, 1, MPI_INT64_T, window.target(next), window.displacement(next, 5), 1, MPI_INT64_T, window) == MPI_SUCCESS &&
+                        MPI_Put(&value, 1, MPI_INT64_T, window.target(next), window.displacement(next, 5), 1,
+                                MPI_INT64_T, window) == MPI_SUCCESS &&
                         MPI_Win_fence(0, window) == MPI_SUCCESS &&
-                        MPI_Get(&received, 1, MPI_INT64_T, window.target(me), window.displacement(me, 5), 1, MPI_INT64_T, window) == MPI_SUCCESS &&
+                        MPI_Get(&received, 1, MPI_INT64_T, window.target(me), window.displacement(me, 5), 1,
+                                MPI_INT64_T, window) == MPI_SUCCESS &&
                         MPI_Win_fence(MPI_MODE_NOSUCCEED, window) == MPI_SUCCESS;
       if (!good || received != (round * kThreads + thread) * 10 + previous) ++failures;
     }
@@ -168,7 +176,8 @@ TEST(Threads, ErrorsOfAllAtOnceEachHaveTheirOwnText) {
       const int rank = 1000 + thread * 100 + i;
       const char value = 0;
       const int code = MPI_Put(&value, 1, MPI_CHAR, rank, 0, 1, MPI_CHAR, window);
-      if (error_class(code) != MPI_ERR_RANK || error_text(code).find(std::to_string(rank)) == std::string::npos) ++failures;
+      if (error_class(code) != MPI_ERR_RANK || error_text(code).find(std::to_string(rank)) == std::string::npos)
+        ++failures;
     }
   });
   window.fence(MPI_MODE_NOSUCCEED);

@@ -21,7 +21,8 @@ class Window {
   ~Window() {
     if (win_ != MPI_WIN_NULL) MPI_Win_free(&win_);
   }
-  Window(Window&& other) noexcept : base_{std::exchange(other.base_, nullptr)}, win_{std::exchange(other.win_, MPI_WIN_NULL)} {}
+  Window(Window&& other) noexcept
+      : base_{std::exchange(other.base_, nullptr)}, win_{std::exchange(other.win_, MPI_WIN_NULL)} {}
   Window& operator=(Window&&) = delete;
   Window(const Window&) = delete;
   Window& operator=(const Window&) = delete;
@@ -53,9 +54,15 @@ struct Kind {
 };
 
 inline constexpr std::array<Kind, 9> kKinds{{
-    {"libnam", "raw_and_flat"}, {"libnam", "managed_contiguous"}, {"libnam", "managed_distributed"},
-    {"pershm", "raw_and_flat"}, {"pershm", "managed_contiguous"}, {"pershm", "managed_distributed"},
-    {"mixed", "raw_and_flat"},  {"mixed", "managed_contiguous"},  {"mixed", "managed_distributed"},
+    {"libnam", "raw_and_flat"},
+    {"libnam", "managed_contiguous"},
+    {"libnam", "managed_distributed"},
+    {"pershm", "raw_and_flat"},
+    {"pershm", "managed_contiguous"},
+    {"pershm", "managed_distributed"},
+    {"mixed", "raw_and_flat"},
+    {"mixed", "managed_contiguous"},
+    {"mixed", "managed_distributed"},
 }};
 
 [[nodiscard]] inline std::string kind_name(const testing::TestParamInfo<Kind>& info) {
@@ -64,13 +71,13 @@ inline constexpr std::array<Kind, 9> kKinds{{
 
 /// A byte that tells who wrote it where and when.
 [[nodiscard]] inline std::byte pattern(int writer, int target, std::size_t index, int round = 0) {
-  const std::size_t mixed = index * 131 + static_cast<std::size_t>(writer) * 29 + static_cast<std::size_t>(target) * 71 +
-                            static_cast<std::size_t>(round) * 17 + 1;
+  const std::size_t mixed = index * 131 + static_cast<std::size_t>(writer) * 29 +
+                            static_cast<std::size_t>(target) * 71 + static_cast<std::size_t>(round) * 17 + 1;
   return static_cast<std::byte>((mixed ^ (mixed >> 8)) & 0xff);
 }
 
-/// Every rank has a part of the window, `part_bytes` long, in displacement units of `unit`: its region, or, in a flat window, its share
-/// of rank 0's.
+/// Every rank has a part of the window, `part_bytes` long, in displacement units of `unit`: its region, or, in a flat
+/// window, its share of rank 0's.
 class PartedWindow {
  public:
   PartedWindow(const Kind& kind, std::size_t part_bytes, std::size_t unit = 1, MPI_Comm comm = MPI_COMM_WORLD,
@@ -88,7 +95,8 @@ class PartedWindow {
   [[nodiscard]] std::vector<std::byte> read(int owner, std::size_t bytes) const {
     std::vector<std::byte> part(bytes, std::byte{0xEE});
     const int count = static_cast<int>(bytes);
-    EXPECT_EQ(MPI_Get(part.data(), count, MPI_BYTE, target(owner), displacement(owner), count, MPI_BYTE, window_), MPI_SUCCESS);
+    EXPECT_EQ(MPI_Get(part.data(), count, MPI_BYTE, target(owner), displacement(owner), count, MPI_BYTE, window_),
+              MPI_SUCCESS);
     return part;
   }
 

@@ -11,7 +11,8 @@ class InfoOfEveryKind : public testing::TestWithParam<Kind> {};
 
 INSTANTIATE_TEST_SUITE_P(Kinds, InfoOfEveryKind, testing::ValuesIn(kKinds), kind_name);
 
-Window make(const Kind& kind, MPI_Aint size, int unit, std::initializer_list<std::pair<const char*, std::string>> keys = {}) {
+Window make(const Kind& kind, MPI_Aint size, int unit,
+            std::initializer_list<std::pair<const char*, std::string>> keys = {}) {
   Info info{keys};
   kind.set(info, world_rank());
   return Window{kind.flat() && world_rank() != 0 ? 0 : size, unit, info};
@@ -85,7 +86,8 @@ TEST_P(InfoOfEveryKind, ConsistencyCanBeChangedToAndFro) {
   const int me = world_rank();
   const std::byte value = pattern(me, me, 3);
   window.fence();
-  EXPECT_EQ(MPI_Put(&value, 1, MPI_BYTE, window.target(me), window.displacement(me, 3), 1, MPI_BYTE, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put(&value, 1, MPI_BYTE, window.target(me), window.displacement(me, 3), 1, MPI_BYTE, window),
+            MPI_SUCCESS);
   window.fence(MPI_MODE_NOSUCCEED);
   std::string name;
   for (int round = 0; round < 2; ++round) {
@@ -110,7 +112,8 @@ TEST_P(InfoOfEveryKind, ConsistencyCanBeChangedToAndFro) {
 TEST(WindowInfo, GeneratedNamesAreUniqueAndShortEnough) {
   std::set<std::string> names;
   std::vector<Window> windows;
-  for (int i = 0; i < 5; ++i) windows.push_back(make(kKinds[5], 8, 1, {{"psnam_consistency", "psnam_consistency_persistent"}}));
+  for (int i = 0; i < 5; ++i)
+    windows.push_back(make(kKinds[5], 8, 1, {{"psnam_consistency", "psnam_consistency_persistent"}}));
   for (const Window& window : windows) {
     const std::string name = common_value(window, "psnam_window_name");
     EXPECT_LE(name.size(), std::size_t{MPI_MAX_PORT_NAME - 1});
@@ -123,7 +126,8 @@ TEST(WindowInfo, GeneratedNamesAreUniqueAndShortEnough) {
 
 TEST(WindowInfo, ANameOfTheFullLengthIsTaken) {
   const std::string name(255, 'n');
-  const Window window = make(kKinds[3], 8, 1, {{"psnam_consistency", "psnam_consistency_persistent"}, {"psnam_window_name", name}});
+  const Window window =
+      make(kKinds[3], 8, 1, {{"psnam_consistency", "psnam_consistency_persistent"}, {"psnam_window_name", name}});
   ASSERT_NE(static_cast<MPI_Win>(window), MPI_WIN_NULL);
   EXPECT_EQ(common_value(window, "psnam_window_name"), name);
   set_consistency(window, "psnam_consistency_volatile");

@@ -1,4 +1,5 @@
-// What the programs of the tests with several jobs share: windows whose bytes follow from rank and offset, and connections.
+// What the programs of the tests with several jobs share: windows whose bytes follow from rank and offset, and
+// connections.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,8 @@ inline std::string stop_at(const std::string& point) {
 
 /// Byte `offset` of the region of `rank`; differs from salt to salt, rank to rank, and within every power of two.
 [[nodiscard]] inline std::uint8_t pattern(int salt, int rank, std::size_t offset) {
-  const auto mixed = static_cast<std::uint64_t>(offset) * 0x9E3779B97F4A7C15U + static_cast<std::uint64_t>(rank) * 0xD6E8FEB86659FD93U +
+  const auto mixed = static_cast<std::uint64_t>(offset) * 0x9E3779B97F4A7C15U +
+                     static_cast<std::uint64_t>(rank) * 0xD6E8FEB86659FD93U +
                      static_cast<std::uint64_t>(salt) * 0xA0761D6478BD642FU;
   return static_cast<std::uint8_t>((mixed ^ (mixed >> 32)) >> 11);
 }
@@ -81,14 +83,16 @@ inline void return_errors(MPI_Win win) { MPI_Win_set_errhandler(win, MPI_ERRORS_
 }
 
 /// MPI_Comm_connect to a window; `inter` is MPI_COMM_NULL and the code returned on an error.
-inline int connect(const std::string& name, MPI_Comm& inter, const std::string& access = "", int root = 0, MPI_Comm comm = MPI_COMM_WORLD) {
+inline int connect(const std::string& name, MPI_Comm& inter, const std::string& access = "", int root = 0,
+                   MPI_Comm comm = MPI_COMM_WORLD) {
   inter = MPI_COMM_NULL;
   MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
   const bool asks = rank_in(comm) == root;
   Info info{};
   if (asks) info.set("psnam_window_connect", "true");
   if (asks && !access.empty()) info.set("psnam_access", access);
-  return MPI_Comm_connect(asks ? name.c_str() : nullptr, asks ? static_cast<MPI_Info>(info) : MPI_INFO_NULL, root, comm, &inter);
+  return MPI_Comm_connect(asks ? name.c_str() : nullptr, asks ? static_cast<MPI_Info>(info) : MPI_INFO_NULL, root, comm,
+                          &inter);
 }
 
 [[nodiscard]] inline MPI_Win window_on(MPI_Comm inter) {
@@ -99,7 +103,8 @@ inline int connect(const std::string& name, MPI_Comm& inter, const std::string& 
 }
 
 /// Connects, makes the window and gives the handle back at once.
-[[nodiscard]] inline MPI_Win connected_window(const std::string& name, const std::string& access = "", MPI_Comm comm = MPI_COMM_WORLD) {
+[[nodiscard]] inline MPI_Win connected_window(const std::string& name, const std::string& access = "",
+                                              MPI_Comm comm = MPI_COMM_WORLD) {
   MPI_Comm inter = MPI_COMM_NULL;
   const int rc = connect(name, inter, access, 0, comm);
   EXPECT_EQ(rc, MPI_SUCCESS) << error_text(rc);
@@ -139,7 +144,8 @@ inline void expect_pattern(MPI_Win win, const Shape& shape, int regions, int sal
   }
   EXPECT_EQ(MPI_Win_fence(MPI_MODE_NOSUCCEED, win), MPI_SUCCESS);
   for (int rank = 0; rank < regions; ++rank)
-    EXPECT_EQ(first_difference(data[static_cast<std::size_t>(rank)], salt, rank), -1) << "region " << rank << " salt " << salt;
+    EXPECT_EQ(first_difference(data[static_cast<std::size_t>(rank)], salt, rank), -1)
+        << "region " << rank << " salt " << salt;
 }
 
 /// One byte beyond the region of `target` is refused.

@@ -2,8 +2,8 @@
 //
 //   store-tool check FOLDER        findings, one a line, and one line of numbers; fails if there is a finding
 //   store-tool remove FOLDER NAME  removes a window
-#include <cstdio>
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <string>
 
@@ -40,10 +40,16 @@ int check(psnam::nam::Store& store) {
   if (!summary) return fail(summary.error());
   const auto reports = store.list();
   if (!reports) return fail(reports.error());
+  for (const auto& report : *reports)
+    for (const auto& use : report.uses)
+      for (const auto& process : use.processes)
+        std::printf("use %ju of \"%s\" by process %u, started at tick %ju\n", std::uintmax_t{use.id},
+                    report.window.name.c_str(), process.pid, std::uintmax_t{process.start_time_ticks});
   for (const std::string& finding : *findings) std::printf("finding: %s\n", finding.c_str());
-  std::printf("windows=%ju allocations=%ju uses=%ju services=%ju reserved=%ju allocated=%ju\n", std::uintmax_t{summary->windows},
-              std::uintmax_t{summary->allocations}, std::uintmax_t{summary->uses}, std::uintmax_t{summary->services},
-              std::uintmax_t{summary->reserved_bytes}, std::uintmax_t{allocated_bytes(*reports)});
+  std::printf("windows=%ju allocations=%ju uses=%ju services=%ju reserved=%ju allocated=%ju\n",
+              std::uintmax_t{summary->windows}, std::uintmax_t{summary->allocations}, std::uintmax_t{summary->uses},
+              std::uintmax_t{summary->services}, std::uintmax_t{summary->reserved_bytes},
+              std::uintmax_t{allocated_bytes(*reports)});
   return findings->empty() ? 0 : 1;
 }
 

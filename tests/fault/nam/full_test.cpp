@@ -1,5 +1,5 @@
-// A file system without a free byte: making fails with no_memory and leaves nothing, removing and reading go on, and nobody
-// gets a SIGBUS (which would end this test).
+// A file system without a free byte: making fails with no_memory and leaves nothing, removing and reading go on, and
+// nobody gets a SIGBUS (which would end this test).
 #include <cstring>
 
 #include "support/child.hpp"
@@ -51,8 +51,8 @@ TEST_F(StoreFull, MemoryThatDoesNotFitIsNoMemoryAndLeavesNothing) {
   const auto use = store_->create(draft_of("", {4 * kMegabyte, 4 * kMegabyte}), me());
   ASSERT_TRUE(use) << use.error().message;
   ASSERT_TRUE(store_->create_memory(use->window.regions[0].allocation_id, 4 * kMegabyte, Reserve::full));
-  EXPECT_FAILS(store_->create_memory(use->window.regions[1].allocation_id, 4 * kMegabyte, Reserve::full), Code::no_memory,
-               "bytes");
+  EXPECT_FAILS(store_->create_memory(use->window.regions[1].allocation_id, 4 * kMegabyte, Reserve::full),
+               Code::no_memory, "bytes");
   ASSERT_TRUE(store_->close(use->use_id));
   EXPECT_TRUE(std::filesystem::is_empty(folder() / "memory"));
   expect_clean();
@@ -102,7 +102,8 @@ TEST_F(StoreFull, MakingWithoutAFreeByteIsNoMemoryAndLeavesNothing) {
       continue;
     }
     ++recorded;
-    EXPECT_FAILS(store_->create_memory(use->window.regions[0].allocation_id, 4096, Reserve::full), Code::no_memory, "4096");
+    EXPECT_FAILS(store_->create_memory(use->window.regions[0].allocation_id, 4096, Reserve::full), Code::no_memory,
+                 "4096");
     EXPECT_FAILS(store_->create_control(use->use_id, 4096), Code::no_memory, "4096");
     EXPECT_TRUE(store_->close(use->use_id));
   }

@@ -1,5 +1,5 @@
-// Processes that are killed at random instants of everything a job does with the store. Afterwards each name leads to a whole
-// window or to none, no file belongs to nobody, and the capacity that counts as used is what the files have.
+// Processes that are killed at random instants of everything a job does with the store. Afterwards each name leads to a
+// whole window or to none, no file belongs to nobody, and the capacity that counts as used is what the files have.
 #include <time.h>
 
 #include <algorithm>
@@ -79,9 +79,9 @@ void expect_whole_or_absent(Store& store) {
     for (const auto& region : window->regions) {
       const auto memory = store.open_memory(region.allocation_id, region.size_bytes, Protection::read_only);
       ASSERT_TRUE(memory) << memory.error().message;
-      EXPECT_TRUE(std::all_of(memory->data(), memory->data() + memory->bytes(),
-                              [](std::byte byte) { return byte == std::byte{'p'}; }))
-          << name;
+      EXPECT_TRUE(std::all_of(memory->data(), memory->data() + memory->bytes(), [](std::byte byte) {
+        return byte == std::byte{'p'};
+      })) << name;
     }
   }
 }
@@ -174,7 +174,8 @@ TEST_F(StoreKill, OfOneAmongSeveralDoesNotStopTheOthers) {
             if (!(*store)->remove("c" + std::to_string(count))) return 5;
             continue;
           }
-          if (!use || !(*store)->create_memory(use->window.regions[0].allocation_id, kFirstBytes, format::Reserve::full))
+          if (!use ||
+              !(*store)->create_memory(use->window.regions[0].allocation_id, kFirstBytes, format::Reserve::full))
             return 4;
           if (number % 2 == 0 && !(*store)->set_consistency(use->window.id, Consistency::persistent, false)) return 6;
           if (!(*store)->collect() || !(*store)->close(use->use_id)) return 7;

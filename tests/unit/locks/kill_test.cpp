@@ -1,13 +1,11 @@
 // Clients killed while they lock, hold and unlock: at random instants among others that live, and at every instruction
 // of an operation.
 #include <signal.h>
-#include <sys/ptrace.h>
 #include <time.h>
 
 #include <array>
 #include <cstdio>
 #include <deque>
-#include <functional>
 #include <random>
 #include <vector>
 
@@ -23,20 +21,6 @@ constexpr std::uint32_t kRanks = 3;
 constexpr std::size_t kStripes = 2;
 constexpr std::size_t kSeats = 4;
 constexpr unsigned kSeed = 20211;
-constexpr auto kLimit = std::chrono::seconds{20};
-
-/// Ends the process, and so the test, when a wait lasts too long.
-class LimitedWaiter final : public nam::Waiter {
- public:
-  void poll() noexcept override {
-    if (Clock::now() - start_ < kLimit) return;
-    std::fputs("a lock was not to be had in time\n", stderr);
-    ::_exit(77);
-  }
-
- private:
-  Clock::time_point start_ = Clock::now();
-};
 
 /// Who is inside, written by those who are. A name that a dead process left counts as nobody.
 struct Field {
@@ -195,74 +179,6 @@ TEST(LockKill, AfterEachOfThreeHundredKillsAtRandomInstantsTheLocksHoldAndAllGet
   Worker last{page, *field, 0, 1};
   for (int i = 0; i < 100; ++i) last.turn();
   EXPECT_EQ(field->violations.load(), 0U);
-}
-
-/// A client that is killed `steps` instructions after it has begun with `operation`; false if it came to its end
-/// before.
-bool killed_after(unsigned steps, const PageFile& page, const std::function<void(WindowLocks&)>& operation) {
-  const Child child{[&] {
-    const auto locks = page.attach();
-    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 3;
-    ::raise(SIGSTOP);
-    operation(*locks);
-    ::raise(SIGUSR1);
-    return 0;
-  }};
-  int status = 0;
-  if (::waitpid(child.pid(), &status, 0) != child.pid() || !WIFSTOPPED(status))
-    throw std::runtime_error{"the child cannot be traced"};
-  for (unsigned i = 0; i < steps; ++i) {
-    ::ptrace(PTRACE_SINGLESTEP, child.pid(), nullptr, nullptr);
-    if (::waitpid(child.pid(), &status, 0) != child.pid() || !WIFSTOPPED(status))
-      throw std::runtime_error{"the child is lost"};
-    if (WSTOPSIG(status) == SIGUSR1) return false;
-  }
-  child.kill();
-  child.wait_until_zombie();
-  return true;
-}
-
-/// Kills at one of `stride` instructions of `operation`, from the first to the last.
-void kill_everywhere(unsigned stride, const std::function<void(WindowLocks&)>& operation) {
-  const PageFile page{kRanks};
-  const auto other = page.attach();
-  unsigned points = 0;
-  for (unsigned steps = 1; killed_after(steps, page, operation); steps += stride, ++points) {
-    for (std::uint32_t rank = 0; rank < kRanks; ++rank) {
-      LimitedWaiter waiter;
-      ASSERT_TRUE(other->lock(rank, LockKind::exclusive, waiter));
-      ASSERT_TRUE(other->unlock(rank));
-    }
-    other->lock_stripe(1);
-    other->unlock_stripe(1);
-  }
-  EXPECT_GT(points, 20U);
-}
-
-TEST(LockKillStep, WhoIsKilledInAnExclusiveLockLeavesItFree) {
-  kill_everywhere(5, [](WindowLocks& locks) {
-    NoPoll waiter;
-    static_cast<void>(locks.lock(1, LockKind::exclusive, waiter));
-    static_cast<void>(locks.unlock(1));
-  });
-}
-
-TEST(LockKillStep, WhoIsKilledInASharedLockLeavesItFree) {
-  kill_everywhere(5, [](WindowLocks& locks) {
-    NoPoll waiter;
-    static_cast<void>(locks.lock(2, LockKind::shared, waiter));
-    static_cast<void>(locks.unlock(2));
-  });
-}
-
-TEST(LockKillStep, WhoIsKilledLockingAllRanksOrAStripeLeavesThemFree) {
-  kill_everywhere(7, [](WindowLocks& locks) {
-    NoPoll waiter;
-    static_cast<void>(locks.lock_all(waiter));
-    locks.lock_stripe(1);
-    locks.unlock_stripe(1);
-    static_cast<void>(locks.unlock_all());
-  });
 }
 
 class LockDeath : public ::testing::Test {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <new>
 #include <thread>
@@ -33,6 +34,21 @@ class CountPolls final : public nam::Waiter {
     while (polls.load() == 0) std::this_thread::yield();
   }
   std::atomic<unsigned> polls{0};
+};
+
+constexpr auto kLimit = std::chrono::seconds{20};
+
+/// Ends the process, and so the test, when a wait lasts too long.
+class LimitedWaiter final : public nam::Waiter {
+ public:
+  void poll() noexcept override {
+    if (Clock::now() - start_ < kLimit) return;
+    std::fputs("a lock was not to be had in time\n", stderr);
+    ::_exit(77);
+  }
+
+ private:
+  Clock::time_point start_ = Clock::now();
 };
 
 /// The file of a page, in memory; forked children have it too.

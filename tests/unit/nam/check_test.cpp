@@ -133,8 +133,8 @@ TEST_F(StoreCheck, ARecordOfAnotherVersionIsIncompatibleAndNamesTheFile) {
     auto opened = Folder::open(folder(), false);
     ASSERT_TRUE(opened);
     constexpr std::array<TableSpec, 1> kStoreTable{{{"store", false}}};
-    auto environment = Environment::open(
-        {.path = folder() / "catalog.mdb", .shown = "catalog.mdb", .tables = kStoreTable}, false);
+    auto environment =
+        Environment::open({.path = folder() / "catalog.mdb", .shown = "catalog.mdb", .tables = kStoreTable}, false);
     ASSERT_TRUE(environment) << environment.error().message;
     auto transaction = (*environment)->begin_write();
     ASSERT_TRUE(transaction);

@@ -144,7 +144,8 @@ TEST(StoreFolder, TheStoreKeepsItsIdentity) {
 TEST(StoreFolder, FileNamesAreSixteenDigits) {
   EXPECT_EQ(file_name(0xabc), "0000000000000abc");
   EXPECT_EQ(id_of_file_name("0000000000000abc"), 0xabcU);
-  for (const char* name : {"", ".", "abc", "0000000000000ABC", "0000000000000abcd", "000000000000 abc", "-000000000000abc"})
+  for (const char* name :
+       {"", ".", "abc", "0000000000000ABC", "0000000000000abcd", "000000000000 abc", "-000000000000abc"})
     EXPECT_FALSE(id_of_file_name(name)) << name;
 }
 

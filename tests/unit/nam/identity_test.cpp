@@ -26,9 +26,7 @@ TEST(Identity, AnotherStartTimeIsAnotherProcess) {
   EXPECT_FALSE(may_be_alive(test::nobody().front(), *boot));
 }
 
-TEST(Identity, AProcessOfAnotherBootHasEnded) {
-  EXPECT_FALSE(may_be_alive(test::me().front(), format::random_uuid()));
-}
+TEST(Identity, AProcessOfAnotherBootHasEnded) { EXPECT_FALSE(may_be_alive(test::me().front(), format::random_uuid())); }
 
 TEST(Identity, AProcessOfAnotherPidNamespaceCannotBeJudged) {
   const auto boot = this_boot();
@@ -68,7 +66,8 @@ TEST(Identity, ABootIdHasThirtyTwoDigits) {
   const auto id = parse_boot_id("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\n");
   ASSERT_TRUE(id);
   EXPECT_EQ(format::to_string(*id), "0f1e2d3c4b5a69788796a5b4c3d2e1f0");
-  for (const char* text : {"", "0f1e", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1fg", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f000"})
+  for (const char* text :
+       {"", "0f1e", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1fg", "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f000"})
     EXPECT_FALSE(parse_boot_id(text)) << text;
 }
 

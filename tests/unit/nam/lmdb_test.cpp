@@ -134,10 +134,18 @@ TEST_F(LmdbTest, ATableThatIsMissingIsCorrupt) {
 
 TEST(LmdbError, EachKindHasItsCodeAndNamesTheFile) {
   const std::pair<int, Code> rows[] = {
-      {MDB_MAP_FULL, Code::no_memory},   {MDB_READERS_FULL, Code::no_memory},        {ENOSPC, Code::no_memory},
-      {MDB_CORRUPTED, Code::corrupt},    {MDB_PAGE_NOTFOUND, Code::corrupt},         {MDB_INVALID, Code::corrupt},
-      {MDB_PANIC, Code::corrupt},        {MDB_VERSION_MISMATCH, Code::incompatible}, {MDB_MAP_RESIZED, Code::incompatible},
-      {EACCES, Code::access},            {EIO, Code::system},                        {MDB_BAD_TXN, Code::system},
+      {MDB_MAP_FULL, Code::no_memory},
+      {MDB_READERS_FULL, Code::no_memory},
+      {ENOSPC, Code::no_memory},
+      {MDB_CORRUPTED, Code::corrupt},
+      {MDB_PAGE_NOTFOUND, Code::corrupt},
+      {MDB_INVALID, Code::corrupt},
+      {MDB_PANIC, Code::corrupt},
+      {MDB_VERSION_MISMATCH, Code::incompatible},
+      {MDB_MAP_RESIZED, Code::incompatible},
+      {EACCES, Code::access},
+      {EIO, Code::system},
+      {MDB_BAD_TXN, Code::system},
   };
   for (const auto& [rc, code] : rows) {
     const Error error = lmdb_error("doing", "some.mdb", rc);

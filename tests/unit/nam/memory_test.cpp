@@ -65,7 +65,8 @@ TEST_F(StoreMemory, ThatIsTooShortIsCorruptAndNeverABusError) {
 
 TEST_F(StoreMemory, MoreThanTheFileSystemHasIsNoMemoryAndLeavesNothing) {
   EXPECT_FAILS(store().create_memory(11, std::uint64_t{1} << 50, format::Reserve::full), Code::no_memory, "left");
-  EXPECT_FAILS(store().create_memory(11, std::uint64_t{1} << 63, format::Reserve::lazy), Code::no_memory, "no file has");
+  EXPECT_FAILS(store().create_memory(11, std::uint64_t{1} << 63, format::Reserve::lazy), Code::no_memory,
+               "no file has");
   EXPECT_TRUE(std::filesystem::is_empty(folder() / "memory"));
 }
 

@@ -106,7 +106,8 @@ TEST_F(StoreRelease, CollectRemovesFilesThatNoRecordKnows) {
 }
 
 TEST_F(StoreRelease, AReleaseThatWasInterruptedBeforeItsRecordsWentIsFinished) {
-  // What a process leaves that is killed after it took the files: a volatile window without a use and without its memory.
+  // What a process leaves that is killed after it took the files: a volatile window without a use and without its
+  // memory.
   const auto made = make("", {20}, nobody());
   std::filesystem::remove(folder() / "memory" / file_name(made.window.regions[0].allocation_id));
   ASSERT_TRUE(store().collect());

@@ -96,7 +96,8 @@ TEST_F(StoreWindows, MoreThanTheCapacityIsNoMemoryAndRecordsNothing) {
 }
 
 TEST_F(StoreWindows, ASumBeyondTheNumbersIsNoMemory) {
-  EXPECT_FAILS(store().create(draft_of("", {~std::uint64_t{0}, ~std::uint64_t{0}}), me()), Code::no_memory, "more are wanted");
+  EXPECT_FAILS(store().create(draft_of("", {~std::uint64_t{0}, ~std::uint64_t{0}}), me()), Code::no_memory,
+               "more are wanted");
   auto draft = draft_of("", {2});
   draft.regions[0].offset_bytes = ~std::uint64_t{0};
   EXPECT_FAILS(store().create(draft, me()), Code::size, "beyond");
@@ -118,11 +119,12 @@ TEST_F(StoreWindows, WithoutAUserOrANodeIsInvalid) {
 }
 
 TEST_F(StoreWindows, NamesAreShortAndPrintable) {
-  for (const std::string& name : {std::string{"a b"}, std::string{"tab\t"}, std::string(256, 'x'), std::string{"\xc3\xa4"}}) {
+  for (const std::string& name :
+       {std::string{"a b"}, std::string{"tab\t"}, std::string(256, 'x'), std::string{"\xc3\xa4"}}) {
     EXPECT_FAILS(store().create(draft_of(name, {1}), me()), Code::info_value, "printable");
-    EXPECT_FAILS(store().find(name), Code::info_value, "printable");
-    EXPECT_FAILS(store().open(name, AccessRight::read_only, me()), Code::info_value, "printable");
-    EXPECT_FAILS(store().remove(name), Code::info_value, "printable");
+    EXPECT_FAILS(store().find(name), Code::name_not_found, "no window called");
+    EXPECT_FAILS(store().open(name, AccessRight::read_only, me()), Code::name_not_found, "no window called");
+    EXPECT_FAILS(store().remove(name), Code::name_not_found, "no window called");
   }
   make_persistent(std::string(255, 'x'), {1});
   EXPECT_TRUE(store().find(std::string(255, 'x')));
