@@ -76,6 +76,15 @@ Result<Mapping> FileArea::create(std::uint64_t id, std::uint64_t bytes, format::
   return filled.take_error();
 }
 
+/// Whoever comes second finds the memory taken, and taking it again changes nothing. A file that could not be filled stays, empty:
+/// somebody else may be filling it, and it goes with what it belongs to.
+Result<Mapping> FileArea::share(std::uint64_t id, std::uint64_t bytes) const {
+  const Fd fd{::openat(fd_.get(), file_name(id).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (!fd.valid()) return system_error("making " + shown(id), errno);
+  PSNAM_CHECK(fill(fd.get(), id, bytes, format::Reserve::full));
+  return Mapping::map(fd.get(), static_cast<std::size_t>(bytes), Protection::read_write, shown(id));
+}
+
 /// Asking first spares filling the whole file system only to learn that it is too small.
 Status FileArea::require_room(std::uint64_t id, std::uint64_t bytes) const {
   struct statvfs room {};

@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "base/log.hpp"
+#include "format/lock_page.hpp"
 #include "nam/store_impl.hpp"
 
 namespace psnam::nam {
@@ -55,6 +56,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
     PSNAM_TRY(const FolderLock lock, FolderLock::take(impl->folder));
     PSNAM_TRY(impl->memory, FileArea::open(impl->folder.path(), impl->folder.fd(), "memory", true));
     PSNAM_TRY(impl->control, FileArea::open(impl->folder.path(), impl->folder.fd(), "control", true));
+    PSNAM_TRY(impl->locks, FileArea::open(impl->folder.path(), impl->folder.fd(), "locks", true));
     PSNAM_CHECK(make_if_missing(impl->folder, options.capacity_bytes));
     PSNAM_TRY(impl->catalog, Catalog::open(impl->folder));
   }
@@ -145,6 +147,10 @@ Result<Mapping> Store::create_control(std::uint64_t use_id, std::uint64_t bytes)
 
 Result<Mapping> Store::open_control(std::uint64_t use_id, std::uint64_t bytes) {
   return impl_->control.map(use_id, bytes, Protection::read_write);
+}
+
+Result<Mapping> Store::open_locks(std::uint64_t window_id, std::uint32_t ranks) {
+  return impl_->locks.share(window_id, format::LockShape::of(ranks).bytes());
 }
 
 Status Store::drop_control(std::uint64_t use_id) { return impl_->control.remove(use_id); }

@@ -3,6 +3,7 @@
 //   DIR/            mode 0700        DIR/catalog.mdb, DIR/catalog.mdb-lock
 //   DIR/memory/ID   one allocation, ID as 16 hexadecimal digits
 //   DIR/control/ID  shared page of a use, ID likewise; gone when all processes have mapped it
+//   DIR/locks/ID    page of the locks of a window, ID that of the window; made when somebody needs it first
 //
 // Order of steps, so that a process killed anywhere leaves no file without a record and no found window without its
 // memory: record, then file; name away, then file away, then record away.
@@ -74,6 +75,7 @@ class Store final : public WindowService, public NameService, public MemoryStore
   Result<Mapping> create_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Status drop_control(std::uint64_t use_id) override;
+  Result<Mapping> open_locks(std::uint64_t window_id, std::uint32_t ranks) override;
 
   /// Who this store is, for the record of a window.
   [[nodiscard]] format::NodeRecord node() const;

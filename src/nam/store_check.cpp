@@ -24,6 +24,7 @@ struct Contents {
   std::map<std::string, format::ServiceRecord> services;
   std::vector<MemoryFile> memory;
   std::vector<MemoryFile> control;
+  std::vector<MemoryFile> locks;
 };
 
 template <class Record>
@@ -36,7 +37,8 @@ std::map<std::uint64_t, Record> by_id(std::vector<Record> records) {
   return map;
 }
 
-Result<Contents> read_contents(CatalogTransaction& transaction, const FileArea& memory, const FileArea& control) {
+Result<Contents> read_contents(CatalogTransaction& transaction, const FileArea& memory, const FileArea& control,
+                               const FileArea& locks) {
   Contents contents;
   PSNAM_TRY(contents.store, transaction.store());
   PSNAM_TRY(auto windows, transaction.windows());
@@ -51,6 +53,7 @@ Result<Contents> read_contents(CatalogTransaction& transaction, const FileArea& 
   contents.services = {services.begin(), services.end()};
   PSNAM_TRY(contents.memory, memory.list());
   PSNAM_TRY(contents.control, control.list());
+  PSNAM_TRY(contents.locks, locks.list());
   return contents;
 }
 
@@ -151,12 +154,14 @@ void check_files(const Contents& all, const FileArea& memory, const FileArea& co
 
 Result<Findings> Store::check() {
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
-  PSNAM_TRY(const Contents contents, read_contents(transaction, impl_->memory, impl_->control));
+  PSNAM_TRY(const Contents contents, read_contents(transaction, impl_->memory, impl_->control, impl_->locks));
   Findings findings;
   check_windows(contents, findings);
   PSNAM_CHECK(check_uses(transaction, contents, findings));
   check_allocations(contents, findings);
   check_files(contents, impl_->memory, impl_->control, findings);
+  for (const auto& file : contents.locks)
+    if (!contents.windows.contains(file.id)) findings.push_back(fmt::format("{} belongs to no window", impl_->locks.shown(file.id)));
   return findings;
 }
 

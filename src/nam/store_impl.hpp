@@ -45,6 +45,7 @@ struct Store::Impl {
   Folder folder;
   FileArea memory;
   FileArea control;
+  FileArea locks;
   std::unique_ptr<Catalog> catalog;
   format::StoreRecord identity;  ///< as it was when the store was opened; identity, host and capacity never change
   format::Uuid boot;

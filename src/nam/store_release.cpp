@@ -68,8 +68,10 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
 Result<Collected> Store::Impl::finish(const Ended& ended) {
   Collected collected{.uses = ended.uses, .windows = ended.releases.size(), .bytes = 0};
   if (ended.releases.empty()) return collected;
-  for (const auto& release : ended.releases)
+  for (const auto& release : ended.releases) {
     for (const std::uint64_t allocation : release.allocations) PSNAM_CHECK(memory.remove(allocation));
+    PSNAM_CHECK(locks.remove(release.window_id));
+  }
   PSNAM_TRY(collected.bytes, forget(ended));
   return collected;
 }
@@ -105,6 +107,9 @@ Status Store::Impl::sweep(const FileArea& area, Table table) {
     if (table == Table::uses) {
       PSNAM_TRY(const auto use, transaction.use(file.id));
       known = use.has_value();
+    } else if (table == Table::windows) {
+      PSNAM_TRY(const auto window, transaction.window(file.id));
+      known = window.has_value();
     } else {
       PSNAM_TRY(const auto allocation, transaction.allocation(file.id));
       known = allocation.has_value();
@@ -119,6 +124,7 @@ Result<Collected> Store::collect() {
   PSNAM_CHECK(impl_->catalog->forget_dead_readers());
   PSNAM_CHECK(impl_->sweep(impl_->memory, Table::allocations));
   PSNAM_CHECK(impl_->sweep(impl_->control, Table::uses));
+  PSNAM_CHECK(impl_->sweep(impl_->locks, Table::windows));
   return collected;
 }
 

@@ -105,6 +105,7 @@ class StoreTest : public ::testing::Test {
     EXPECT_EQ(summary->reserved_bytes, 0U);
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "memory"));
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "control"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder() / "locks"));
   }
 
  private:
