@@ -23,6 +23,7 @@ enum class Code {
   rank,              ///< a target rank outside the window
   buffer,            ///< a buffer that is null although bytes are to be moved
   datatype,          ///< a datatype that is null, not committed, or does not match its partner
+  operation,         ///< a reduction operation that is not predefined, or not allowed on the datatype
   range,             ///< an access that leaves the target region
   sync,              ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch
   assertion,         ///< an assertion that is unknown or contradicted by the facts
