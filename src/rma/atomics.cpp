@@ -52,8 +52,9 @@ Kernel find_kernel(Op op, Kind kind) noexcept {
 void accumulate(Op op, Element element, const Side& target, const Side& origin, const Side* result, StripeLocks& locks,
                 const std::byte* region_base) noexcept {
   const Kernel kernel = find_kernel(op, element.kind());
-  strips(op, element, target, origin, result,
-         [&](const Strip& strip) { kernel.indivisible(strip, Stripes{&locks, region_base}); });
+  strips(op, element, target, origin, result, [&](const Strip& strip) {
+    kernel.indivisible(strip, Stripes{&locks, region_base});
+  });
 }
 
 void accumulate_alone(Op op, Element element, const Side& target, const Side& origin, const Side* result) noexcept {

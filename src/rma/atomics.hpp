@@ -1,8 +1,8 @@
 // MPI's accumulates on mapped memory: element by element indivisible for all threads, processes and jobs that use the
 // region through these functions, without a call of the MPI library and without allocating.
 //
-// All need: an operation that is allowed on the element (check()), sides built of that element that hold equally many of
-// it, the target inside its region; buffers of origin and result that overlap nothing else.
+// All need: an operation that is allowed on the element (check()), sides built of that element that hold equally many
+// of it, the target inside its region; buffers of origin and result that overlap nothing else.
 #pragma once
 
 #include <cstddef>

@@ -183,18 +183,18 @@ Error detail::not_allowed(Op op, Element element) {
 Result<Element> common_element(Element origin, Element target) {
   for (const auto& [element, side] : {std::pair{origin, "origin"}, std::pair{target, "target"}})
     if (element.kind() == Kind::none || element.kind() == Kind::mixed)
-      return Error{Code::datatype, fmt::format("an accumulate needs data of one predefined type; the {} type is {}", side,
-                                               element.name())};
+      return Error{Code::datatype, fmt::format("an accumulate needs data of one predefined type; the {} type is {}",
+                                               side, element.name())};
   if (origin == target) return target;
-  return Error{Code::datatype, fmt::format("the origin type is built of {}, the target type of {}", origin.name(),
-                                           target.name())};
+  return Error{Code::datatype,
+               fmt::format("the origin type is built of {}, the target type of {}", origin.name(), target.name())};
 }
 
 Status check_compare_and_swap(Element element) {
   if (element.allows_compare_and_swap()) return {};
-  return Error{Code::datatype,
-               fmt::format("{} cannot be compared and swapped: only integer, logical and byte types can",
-                           element.name())};
+  return Error{
+      Code::datatype,
+      fmt::format("{} cannot be compared and swapped: only integer, logical and byte types can", element.name())};
 }
 
 }  // namespace psnam::rma

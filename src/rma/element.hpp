@@ -73,13 +73,13 @@ inline constexpr Ops kPair = kMoves | ops(Op::maxloc, Op::minloc);
 
 /// In the order of Kind. What is allowed: MPI-4.0, 6.9.2 and 12.3.4.
 inline constexpr std::array<KindTraits, kKinds> kKindTraits{{
-    {0, 0, 0},          {0, 0, 0},          {1, 1, 0},          {4, 4, kMoves},     {1, 1, kBitwise},
-    {1, 1, kInteger},   {2, 2, kInteger},   {4, 4, kInteger},   {8, 8, kInteger},   {1, 1, kInteger},
-    {2, 2, kInteger},   {4, 4, kInteger},   {8, 8, kInteger},   {1, 1, kLogical},   {2, 2, kLogical},
-    {4, 4, kLogical},   {8, 8, kLogical},   {4, 4, kFloating},  {8, 8, kFloating},  {16, 16, kFloating},
-    {16, 16, kFloating}, {8, 8, kComplex},  {16, 16, kComplex}, {32, 32, kComplex}, {32, 32, kComplex},
-    {8, 8, kPair},      {12, 16, kPair},    {12, 16, kPair},    {8, 8, kPair},      {6, 8, kPair},
-    {20, 32, kPair},    {8, 8, kPair},      {16, 16, kPair},
+    {0, 0, 0},           {0, 0, 0},        {1, 1, 0},          {4, 4, kMoves},     {1, 1, kBitwise},
+    {1, 1, kInteger},    {2, 2, kInteger}, {4, 4, kInteger},   {8, 8, kInteger},   {1, 1, kInteger},
+    {2, 2, kInteger},    {4, 4, kInteger}, {8, 8, kInteger},   {1, 1, kLogical},   {2, 2, kLogical},
+    {4, 4, kLogical},    {8, 8, kLogical}, {4, 4, kFloating},  {8, 8, kFloating},  {16, 16, kFloating},
+    {16, 16, kFloating}, {8, 8, kComplex}, {16, 16, kComplex}, {32, 32, kComplex}, {32, 32, kComplex},
+    {8, 8, kPair},       {12, 16, kPair},  {12, 16, kPair},    {8, 8, kPair},      {6, 8, kPair},
+    {20, 32, kPair},     {8, 8, kPair},    {16, 16, kPair},
 }};
 
 }  // namespace detail

@@ -1,14 +1,14 @@
 // The loops of accumulates, one pair for each operation and kind of value: indivisible element by element, and simple
 // ones for who has the target alone.
 //
-// Why it works. Writers and readers of an element are all threads of all processes that map the region, each through the
-// code here (the program's own loads and stores are outside of MPI's promises). Whether an element is changed by one
-// instruction or under its stripe's lock depends on its size, its address and cpuid alone, so all take the same way for
-// the same element. Instructions of different widths, and transactions, exclude each other on this processor where they
-// meet in a byte, so neighbouring elements may be changed together by one and singly by another. An instruction that
-// finds the guess it made from a stale read wrong makes a new one from what is there. A writer that dies leaves every
-// element before or after its change, except, where a lock protects it, the one element it was storing. Orders beyond a
-// single element are made by the synchronisation of epochs.
+// Why it works. Writers and readers of an element are all threads of all processes that map the region, each through
+// the code here (the program's own loads and stores are outside of MPI's promises). Whether an element is changed by
+// one instruction or under its stripe's lock depends on its size, its address and cpuid alone, so all take the same way
+// for the same element. Instructions of different widths, and transactions, exclude each other on this processor where
+// they meet in a byte, so neighbouring elements may be changed together by one and singly by another. An instruction
+// that finds the guess it made from a stale read wrong makes a new one from what is there. A writer that dies leaves
+// every element before or after its change, except, where a lock protects it, the one element it was storing. Orders
+// beyond a single element are made by the synchronisation of epochs.
 #pragma once
 
 #include <algorithm>
@@ -32,18 +32,19 @@ struct Strip {
   std::ptrdiff_t result_stride = 0;
   std::size_t n = 0;
 
-  [[nodiscard]] Strip first(std::size_t some) const noexcept {
-    Strip part = *this;
-    part.n = some;
-    return part;
+  [[nodiscard]] std::byte* target_at(std::size_t i) const noexcept { return target + steps(i) * target_stride; }
+  [[nodiscard]] const std::byte* origin_at(std::size_t i) const noexcept {
+    return origin == nullptr ? nullptr : origin + steps(i) * origin_stride;
   }
-  void skip(std::size_t some) noexcept {
-    const auto steps = static_cast<std::ptrdiff_t>(some);
-    target += steps * target_stride;
-    if (origin != nullptr) origin += steps * origin_stride;
-    if (result != nullptr) result += steps * result_stride;
-    n -= some;
+  [[nodiscard]] std::byte* result_at(std::size_t i) const noexcept {
+    return result == nullptr ? nullptr : result + steps(i) * result_stride;
   }
+  [[nodiscard]] Strip part(std::size_t begin, std::size_t length) const noexcept {
+    return {target_at(begin), origin_at(begin), result_at(begin), target_stride, origin_stride, result_stride, length};
+  }
+
+ private:
+  static std::ptrdiff_t steps(std::size_t i) noexcept { return static_cast<std::ptrdiff_t>(i); }
 };
 
 /// The locks of a region and where it begins.
@@ -108,7 +109,7 @@ class Loops {
  public:
   static void alone(const Strip& strip) noexcept {
     if (!Memory<V>::kGap && dense(strip)) return alone_dense(strip.target, strip.origin, strip.result, strip.n);
-    for (Strip rest = strip; rest.n != 0; rest.skip(1)) alone_one(rest.target, rest.origin, rest.result);
+    for (std::size_t i = 0; i < strip.n; ++i) alone_one(strip.target_at(i), strip.origin_at(i), strip.result_at(i));
   }
 
   static void indivisible(const Strip& strip, const Stripes& stripes) noexcept {
@@ -116,7 +117,7 @@ class Loops {
       if (by_one_instruction<V>()) {
         const bool one_alignment = strip.n == 1 || strip.target_stride % kSize == 0;
         if (one_alignment) return aligned(strip.target) ? by_instructions(strip) : locked(strip, stripes);
-        for (Strip rest = strip; rest.n != 0; rest.skip(1)) indivisible(rest.first(1), stripes);
+        for (std::size_t i = 0; i < strip.n; ++i) indivisible(strip.part(i, 1), stripes);
         return;
       }
     }
@@ -159,14 +160,16 @@ class Loops {
 
   // Elements of one stripe after another share one taking of its lock.
   static void locked(const Strip& strip, const Stripes& stripes) noexcept {
-    for (Strip rest = strip; rest.n != 0;) {
-      const auto stripe_at = [&] { return stripe_of(static_cast<std::size_t>(rest.target - stripes.region_base)); };
-      const std::size_t stripe = stripe_at();
+    const auto stripe_at = [&](std::size_t i) {
+      return stripe_of(static_cast<std::size_t>(strip.target_at(i) - stripes.region_base));
+    };
+    for (std::size_t i = 0; i < strip.n;) {
+      const std::size_t stripe = stripe_at(i);
       stripes.locks->lock(stripe);
       do {
-        alone_one(rest.target, rest.origin, rest.result);
-        rest.skip(1);
-      } while (rest.n != 0 && stripe_at() == stripe);
+        alone_one(strip.target_at(i), strip.origin_at(i), strip.result_at(i));
+        ++i;
+      } while (i < strip.n && stripe_at(i) == stripe);
       stripes.locks->unlock(stripe);
     }
   }
@@ -176,15 +179,15 @@ class Loops {
     return sizeof(V) < kWide && (kOnlyReads<F> || (kReplaces<F> && strip.result == nullptr));
   }
 
-  // A transaction takes the time of two or three locked instructions, or of some tens of others.
+  // A transaction takes the time of two or three locked instructions; for moves it gains nothing.
   static constexpr std::size_t kWorthATransaction = 4;
-  static constexpr std::size_t kMovesWorthATransaction = 64;
   static constexpr std::size_t kTransactionBytes = 2048;
   static constexpr std::size_t kTransactionElements = 64;
+  // Fewer elements than these go one by one.
+  static constexpr std::size_t kSeveral = 4;
 
   static bool worth_a_transaction(const Strip& strip, bool is_dense) noexcept {
-    if (!kProcessor.transactions) return false;
-    if (only_moves(strip)) return is_dense && strip.n * sizeof(V) / sizeof(std::uint64_t) >= kMovesWorthATransaction;
+    if (!kProcessor.transactions || only_moves(strip)) return false;
     return (is_dense ? strip.n * sizeof(V) / kWide : strip.n) >= kWorthATransaction;
   }
 
@@ -193,65 +196,68 @@ class Loops {
     const bool is_dense = dense(strip);
     if (!worth_a_transaction(strip, is_dense)) return several(strip, is_dense);
     const std::size_t most = is_dense ? kTransactionBytes / sizeof(V) : kTransactionElements;
-    for (Strip rest = strip; rest.n != 0;) {
-      const Strip part = rest.first(std::min(rest.n, most));
+    for (std::size_t i = 0; i < strip.n; i += most) {
+      const Strip part = strip.part(i, std::min(strip.n - i, most));
       if (!in_transaction([&part] { alone(part); })) several(part, is_dense);
-      rest.skip(part.n);
     }
   }
 
   static void several(const Strip& strip, bool is_dense) noexcept {
     if constexpr (sizeof(V) <= sizeof(std::uint64_t)) {
-      if constexpr (kOnlyReads<F> || kReplaces<F>)
-        if (is_dense && only_moves(strip)) return words(strip);
-      if (is_dense && kProcessor.exchanges_16_bytes && strip.n * sizeof(V) >= kWide) return granules(strip);
+      if (is_dense && strip.n >= kSeveral) {
+        if constexpr (kOnlyReads<F> || kReplaces<F>)
+          if (only_moves(strip)) return words(strip);
+        if (kProcessor.exchanges_16_bytes) return granules(strip);
+      }
     }
-    one_by_one(strip);
+    one_by_one(strip, 0, strip.n);
   }
 
-  // One by one up to the first target address that is a multiple of `bytes`.
-  static void reach_multiple(Strip& rest, std::size_t bytes) noexcept {
-    const std::size_t beyond = reinterpret_cast<std::uintptr_t>(rest.target) % bytes;
-    const std::size_t head = std::min(rest.n, beyond == 0 ? 0 : (bytes - beyond) / sizeof(V));
-    one_by_one(rest.first(head));
-    rest.skip(head);
+  // Elements before the first target address that is a multiple of `bytes`.
+  static std::size_t head(const Strip& strip, std::size_t bytes) noexcept {
+    const std::size_t beyond = reinterpret_cast<std::uintptr_t>(strip.target) % bytes;
+    return std::min(strip.n, beyond == 0 ? 0 : (bytes - beyond) / sizeof(V));
   }
 
   // An aligned word is moved at once, so the elements in it are.
-  static void words(Strip rest) noexcept {
-    constexpr std::size_t kBytes = sizeof(std::uint64_t), kEach = kBytes / sizeof(V);
-    reach_multiple(rest, kBytes);
-    const std::size_t n = rest.n / kEach;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::byte* const origin = kOnlyReads<F> ? nullptr : rest.origin + i * kBytes;
-      std::byte* const result = kOnlyReads<F> && rest.result != nullptr ? rest.result + i * kBytes : nullptr;
-      Loops<F, std::uint64_t>::single(rest.target + i * kBytes, origin, result);
+  static void words(const Strip& strip) noexcept {
+    constexpr std::size_t kEach = sizeof(std::uint64_t) / sizeof(V);
+    std::size_t i = head(strip, sizeof(std::uint64_t));
+    one_by_one(strip, 0, i);
+    const std::size_t end = strip.n - (strip.n - i) % kEach;
+    const std::byte* const origin = kOnlyReads<F> ? strip.target : strip.origin;
+    std::byte* const result = kOnlyReads<F> ? strip.result : nullptr;
+    for (; i < end; i += kEach) {
+      const std::size_t at = i * sizeof(V);
+      Loops<F, std::uint64_t>::single(strip.target + at, origin + at, result == nullptr ? nullptr : result + at);
     }
-    rest.skip(n * kEach);
-    one_by_one(rest);
+    one_by_one(strip, i, strip.n);
   }
 
-  static void one_by_one(const Strip& strip) noexcept {
-    for (Strip rest = strip; rest.n != 0; rest.skip(1)) {
+  static void one_by_one(const Strip& strip, std::size_t begin, std::size_t end) noexcept {
+    for (std::size_t i = begin; i < end; ++i) {
       if constexpr (sizeof(V) == kWide)
-        wide(rest.target, rest.origin, rest.result);
+        wide(strip.target_at(i), strip.origin_at(i), strip.result_at(i));
       else
-        single(rest.target, rest.origin, rest.result);
+        single(strip.target_at(i), strip.origin_at(i), strip.result_at(i));
     }
   }
 
   // 16 aligned bytes of neighbouring elements at once: one locked instruction for all of them.
-  static void granules(Strip rest) noexcept {
-    reach_multiple(rest, kWide);
+  static void granules(const Strip& strip) noexcept {
     constexpr std::size_t kEach = kWide / sizeof(V);
-    for (; rest.n >= kEach; rest.skip(kEach)) {
-      Wide old = load_halves(rest.target), desired;
+    std::size_t i = head(strip, kWide);
+    one_by_one(strip, 0, i);
+    for (; strip.n - i >= kEach; i += kEach) {
+      std::byte* const target = strip.target + i * sizeof(V);
+      const std::byte* const origin = strip.origin + i * sizeof(V);
+      Wide old = load_halves(target), desired;
       do {
-        desired = {combine_word(old.low, rest.origin), combine_word(old.high, rest.origin + kWide / 2)};
-      } while (desired != old && !compare_exchange(rest.target, old, desired));
-      if (rest.result != nullptr) std::memcpy(rest.result, &old, kWide);
+        desired = {combine_word(old.low, origin), combine_word(old.high, origin + kWide / 2)};
+      } while (desired != old && !compare_exchange(target, old, desired));
+      if (strip.result != nullptr) std::memcpy(strip.result + i * sizeof(V), &old, kWide);
     }
-    one_by_one(rest);
+    one_by_one(strip, i, strip.n);
   }
 
   // The elements in one word, without a way through memory, where words after bytes wait for the store.

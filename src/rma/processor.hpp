@@ -1,8 +1,8 @@
 // What this machine's processor can do in one indivisible step beyond 8 bytes, and how.
 //
-// Two means, both found by cpuid alone, so that every process of the machine finds the same. A compare-exchange of 16 bytes
-// decides how 16-byte elements are changed, so all must agree on it. A transaction only makes long accumulates fast: it
-// takes effect at once or not at all, for every other access of the machine, so that it mixes with all other
+// Two means, both found by cpuid alone, so that every process of the machine finds the same. A compare-exchange of 16
+// bytes decides how 16-byte elements are changed, so all must agree on it. A transaction only makes long accumulates
+// fast: it takes effect at once or not at all, for every other access of the machine, so that it mixes with all other
 // instructions, and where it fails or is not there the same elements are changed one by one.
 #pragma once
 
@@ -36,8 +36,8 @@ struct Wide {
 #if defined(__x86_64__)
 
 /// Puts `desired` to the 16-byte aligned `at` if `expected` is there, else what is there to `expected`. Only with
-/// exchanges_16_bytes. An instruction of our own, since the compiler's is replaced by a lock under ThreadSanitizer, which
-/// would not exclude the 8-byte ones.
+/// exchanges_16_bytes. An instruction of our own, since the compiler's is replaced by a lock under ThreadSanitizer,
+/// which would not exclude the 8-byte ones.
 inline bool compare_exchange(std::byte* at, Wide& expected, Wide desired) noexcept {
   __extension__ using Memory [[gnu::may_alias]] = unsigned __int128;
   bool done = false;

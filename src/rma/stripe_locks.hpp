@@ -16,8 +16,8 @@ inline constexpr std::size_t kStripeBytes = 256;
 /// The stripe of the element that begins `offset` bytes from the beginning of the region.
 [[nodiscard]] constexpr std::size_t stripe_of(std::size_t offset) noexcept { return offset / kStripeBytes % kStripes; }
 
-/// kStripes locks that live with a region and exclude every thread of every process that uses it. Held for a few hundred
-/// nanoseconds, one at a time, never while anything is called.
+/// kStripes locks that live with a region and exclude every thread of every process that uses it. Held for a few
+/// hundred nanoseconds, one at a time, never while anything is called.
 class StripeLocks {
  public:
   virtual void lock(std::size_t stripe) noexcept = 0;

@@ -60,8 +60,8 @@ class Places {
   std::optional<Cursor> cursor_;
 };
 
-/// Calls `body` for all elements of the target, strip by strip. `origin` and `result` may be null. All sides are built of
-/// `element` and hold equally many.
+/// Calls `body` for all elements of the target, strip by strip. `origin` and `result` may be null. All sides are built
+/// of `element` and hold equally many.
 template <class Body>
 void for_each_strip(Element element, const Side& target, const Side* origin, const Side* result, Body&& body) noexcept {
   std::size_t n = target.count * target.layout->size / element.bytes();

@@ -99,7 +99,8 @@ void copy_value(std::byte* to, const std::byte* from) noexcept {
   detail::Memory<V>::copy(to, from);
 }
 
-// Operations: `combine(target, origin)` is what is left in the target. Integers are unsigned but for MPI_MAX and MPI_MIN.
+// Operations: `combine(target, origin)` is what is left in the target. Integers are unsigned but for MPI_MAX and
+// MPI_MIN.
 
 struct Sum {
   template <std::unsigned_integral V>
@@ -107,10 +108,7 @@ struct Sum {
     return static_cast<V>(detail::Wrapping<V>{target} + origin);
   }
   template <class V>
-    requires(!std::integral<V>)
-  static V combine(V target, V origin) noexcept {
-    return target + origin;
-  }
+  requires(!std::integral<V>) static V combine(V target, V origin) noexcept { return target + origin; }
   template <class T>
   static Complex<T> combine(Complex<T> target, Complex<T> origin) noexcept {
     return {target.re + origin.re, target.im + origin.im};
@@ -123,10 +121,7 @@ struct Prod {
     return static_cast<V>(detail::Wrapping<V>{target} * origin);
   }
   template <class V>
-    requires(!std::integral<V>)
-  static V combine(V target, V origin) noexcept {
-    return target * origin;
-  }
+  requires(!std::integral<V>) static V combine(V target, V origin) noexcept { return target * origin; }
   template <class T>
   static Complex<T> combine(Complex<T> a, Complex<T> b) noexcept {
     return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
