@@ -35,7 +35,8 @@ template <class T>
                                Code code = Code::info_value) {
   for (const auto& row : table)
     if (row.name == name) return row.value;
-  return Error{code, std::string{subject} + " = \"" + std::string{name} + "\" is unknown; known values: " + known_names(table)};
+  return Error{
+      code, std::string{subject} + " = \"" + std::string{name} + "\" is unknown; known values: " + known_names(table)};
 }
 
 /// The name of `value`, which must be in the table.

@@ -1,13 +1,13 @@
 // A table from MPI handles to objects of ours, read on every intercepted call.
 //
 // Why it works without a lock for readers. Writers: insert and erase, under one mutex. Readers: any thread, any time.
-// A slot's key is written once and never removed, because MPI hands out freed handle numbers again at once: an erased handle
-// keeps its slot with a null value, so the number of slots is bounded by the most handles ever alive together. A reader
-// sees a key before (0: the probe ends, "not ours") or after its publication; the value is published before the key. A
-// stale read can only concern a handle that another thread is creating or freeing at this moment, which MPI forbids the
-// program to use. Growth builds a larger array, publishes it with release, and keeps the old one until destruction, so that
-// a reader in it stays safe; sizes double, hence old arrays never weigh more than the present one. A dead writer is a dead
-// process: nothing here is shared between processes.
+// A slot's key is written once and never removed, because MPI hands out freed handle numbers again at once: an erased
+// handle keeps its slot with a null value, so the number of slots is bounded by the most handles ever alive together. A
+// reader sees a key before (0: the probe ends, "not ours") or after its publication; the value is published before the
+// key. A stale read can only concern a handle that another thread is creating or freeing at this moment, which MPI
+// forbids the program to use. Growth builds a larger array, publishes it with release, and keeps the old one until
+// destruction, so that a reader in it stays safe; sizes double, hence old arrays never weigh more than the present one.
+// A dead writer is a dead process: nothing here is shared between processes.
 #pragma once
 
 #include <atomic>
@@ -67,7 +67,8 @@ class HandleTable {
     const std::lock_guard lock{mutex_};
     if (arrays_.empty()) return;
     for (const Slot& slot : arrays_.back()->slots)
-      if (T* const value = slot.value.load(std::memory_order_relaxed)) visit(slot.key.load(std::memory_order_relaxed), value);
+      if (T* const value = slot.value.load(std::memory_order_relaxed))
+        visit(slot.key.load(std::memory_order_relaxed), value);
   }
 
  private:
@@ -79,7 +80,10 @@ class HandleTable {
   };
   struct Array {
     explicit Array(unsigned size_bits)
-        : bits{size_bits}, shift{32 - size_bits}, mask{(std::uint32_t{1} << size_bits) - 1}, slots(std::size_t{1} << size_bits) {}
+        : bits{size_bits},
+          shift{32 - size_bits},
+          mask{(std::uint32_t{1} << size_bits) - 1},
+          slots(std::size_t{1} << size_bits) {}
     unsigned bits;
     unsigned shift;
     std::uint32_t mask;
@@ -109,7 +113,8 @@ class HandleTable {
     used_ = 0;
     if (!arrays_.empty())
       for (const Slot& slot : arrays_.back()->slots)
-        if (T* const value = slot.value.load(std::memory_order_relaxed)) put(*next, slot.key.load(std::memory_order_relaxed), value);
+        if (T* const value = slot.value.load(std::memory_order_relaxed))
+          put(*next, slot.key.load(std::memory_order_relaxed), value);
     arrays_.push_back(std::move(next));
     array_.store(arrays_.back().get(), std::memory_order_release);
   }

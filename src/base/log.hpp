@@ -1,5 +1,5 @@
-// The log: lines on standard error, "psnam: <level>: <text>", filtered by PSNAM_LOG. One write(2) a line, so that the lines
-// of many ranks do not mix.
+// The log: lines on standard error, "psnam: <level>: <text>", filtered by PSNAM_LOG. One write(2) a line, so that the
+// lines of many ranks do not mix.
 #pragma once
 
 #include <string_view>

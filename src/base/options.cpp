@@ -21,7 +21,8 @@ Status set_choice(Options& options, std::string_view name, std::string_view valu
 }
 
 Status set_histogram(Options& options, std::string_view name, std::string_view value) {
-  constexpr std::array<Choice<bool>, 4> kSwitch{{{"1", "on", true}, {"0", "off", false}, {"on", "on", true}, {"off", "off", false}}};
+  constexpr std::array<Choice<bool>, 4> kSwitch{
+      {{"1", "on", true}, {"0", "off", false}, {"on", "on", true}, {"off", "off", false}}};
   PSNAM_TRY(options.histogram.enabled, choose(name, value, kSwitch, Code::invalid_argument));
   return {};
 }
@@ -29,15 +30,18 @@ Status set_histogram(Options& options, std::string_view name, std::string_view v
 template <std::uint64_t HistogramOptions::*Member>
 Status set_histogram_bytes(Options& options, std::string_view name, std::string_view value) {
   PSNAM_TRY(options.histogram.*Member, parse_bytes(name, value));
-  if (options.histogram.*Member == 0) return Error{Code::invalid_argument, fmt::format("{} = \"{}\": must be at least 1 byte", name, value)};
+  if (options.histogram.*Member == 0)
+    return Error{Code::invalid_argument, fmt::format("{} = \"{}\": must be at least 1 byte", name, value)};
   return {};
 }
 
 Status set_histogram_shift(Options& options, std::string_view name, std::string_view value) {
   constexpr unsigned kLargest = 32;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), options.histogram.shift);
-  if (error != std::errc{} || end != value.data() + value.size() || options.histogram.shift < 1 || options.histogram.shift > kLargest)
-    return Error{Code::invalid_argument, fmt::format("{} = \"{}\" is not a number of bits from 1 to {}", name, value, kLargest)};
+  if (error != std::errc{} || end != value.data() + value.size() || options.histogram.shift < 1 ||
+      options.histogram.shift > kLargest)
+    return Error{Code::invalid_argument,
+                 fmt::format("{} = \"{}\" is not a number of bits from 1 to {}", name, value, kLargest)};
   return {};
 }
 
@@ -47,24 +51,28 @@ Status set_contype(Options& options, std::string_view name, std::string_view val
 }
 
 constexpr std::array kTable{
-    OptionRow{"PSNAM_MANAGER", "", "HOST[:PORT] | PATH", "manager of the NAM; absent: the embedded store of this node and user",
-              set_text<&Options::manager>},
+    OptionRow{"PSNAM_MANAGER", "", "HOST[:PORT] | PATH",
+              "manager of the NAM; absent: the embedded store of this node and user", set_text<&Options::manager>},
     OptionRow{"PSNAM_STORE", "/dev/shm/psnam-UID", "FOLDER", "folder of the embedded store", set_text<&Options::store>},
-    OptionRow{"PSNAM_DEFAULTS", "", "KEY=VALUE[,KEY=VALUE...]", "info keys for every MPI_Win_allocate that sets no psnam_manifestation",
-              set_text<&Options::defaults>},
+    OptionRow{"PSNAM_DEFAULTS", "", "KEY=VALUE[,KEY=VALUE...]",
+              "info keys for every MPI_Win_allocate that sets no psnam_manifestation", set_text<&Options::defaults>},
     OptionRow{"PSNAM_HISTOGRAM", "0", "0 | 1", "print a histogram of message sizes at MPI_Finalize", set_histogram},
     OptionRow{"PSNAM_HISTOGRAM_MIN", "64", "BYTES[K|M|G|T]", "upper limit of the histogram's first bin",
               set_histogram_bytes<&HistogramOptions::min_bytes>},
     OptionRow{"PSNAM_HISTOGRAM_MAX", "64M", "BYTES[K|M|G|T]", "upper limit of the histogram's last bin but one",
               set_histogram_bytes<&HistogramOptions::max_bytes>},
-    OptionRow{"PSNAM_HISTOGRAM_SHIFT", "1", "BITS", "each bin reaches to 2^BITS times the limit of the one before", set_histogram_shift},
-    OptionRow{"PSNAM_HISTOGRAM_CONTYPE", "all", "all | libnam | pershm | segment | fabric | mapped | mpi", "which messages the histogram counts",
-              set_contype},
-    OptionRow{"PSNAM_PATH", "auto", "auto | mapped | fabric", "how regions are reached", set_choice<&Options::path, kPaths>},
+    OptionRow{"PSNAM_HISTOGRAM_SHIFT", "1", "BITS", "each bin reaches to 2^BITS times the limit of the one before",
+              set_histogram_shift},
+    OptionRow{"PSNAM_HISTOGRAM_CONTYPE", "all", "all | libnam | pershm | segment | fabric | mapped | mpi",
+              "which messages the histogram counts", set_contype},
+    OptionRow{"PSNAM_PATH", "auto", "auto | mapped | fabric", "how regions are reached",
+              set_choice<&Options::path, kPaths>},
     OptionRow{"PSNAM_LOG", "warn", "error | warn | info | debug | trace", "which lines are written to standard error",
               set_choice<&Options::log_level, kLogLevels>},
-    OptionRow{"PSP_MSA_MODULE_ID", "", "NUMBER", "another name of PSNAM_MODULE_ID, which wins", set_text<&Options::module_id>},
-    OptionRow{"PSNAM_MODULE_ID", "", "NUMBER", "module of a modular system that this process runs in; msa_module_id in MPI_INFO_ENV",
+    OptionRow{"PSP_MSA_MODULE_ID", "", "NUMBER", "another name of PSNAM_MODULE_ID, which wins",
+              set_text<&Options::module_id>},
+    OptionRow{"PSNAM_MODULE_ID", "", "NUMBER",
+              "module of a modular system that this process runs in; msa_module_id in MPI_INFO_ENV",
               set_text<&Options::module_id>},
 };
 
@@ -86,7 +94,9 @@ Result<std::uint64_t> parse_bytes(std::string_view subject, std::string_view tex
     shift = static_cast<unsigned>(suffix + 1) * kBitsPerSuffix;
   }
   if (!good || (number << shift) >> shift != number)
-    return Error{Code::invalid_argument, fmt::format("{} = \"{}\" is not a number of bytes (digits, then K, M, G, T or nothing)", subject, text)};
+    return Error{
+        Code::invalid_argument,
+        fmt::format("{} = \"{}\" is not a number of bytes (digits, then K, M, G, T or nothing)", subject, text)};
   return number << shift;
 }
 
@@ -97,8 +107,8 @@ Result<Options> parse_options(const Getter& get) {
     if (value && !value->empty()) PSNAM_CHECK(row.apply(options, row.name, *value));
   }
   if (options.histogram.max_bytes < options.histogram.min_bytes)
-    return Error{Code::invalid_argument, fmt::format("PSNAM_HISTOGRAM_MAX = {} is less than PSNAM_HISTOGRAM_MIN = {}", options.histogram.max_bytes,
-                                                     options.histogram.min_bytes)};
+    return Error{Code::invalid_argument, fmt::format("PSNAM_HISTOGRAM_MAX = {} is less than PSNAM_HISTOGRAM_MIN = {}",
+                                                     options.histogram.max_bytes, options.histogram.min_bytes)};
   return options;
 }
 

@@ -73,13 +73,14 @@ struct OptionRow {
 /// All environment variables, in the order of the documentation. A later row of the same meaning wins.
 [[nodiscard]] std::span<const OptionRow> option_table() noexcept;
 
-/// A number of bytes: decimal, with an optional suffix K, M, G or T (powers of 1024). Code::invalid_argument names `subject` and the text.
+/// A number of bytes: decimal, with an optional suffix K, M, G or T (powers of 1024). Code::invalid_argument names
+/// `subject` and the text.
 [[nodiscard]] Result<std::uint64_t> parse_bytes(std::string_view subject, std::string_view text);
 
 using Getter = std::function<std::optional<std::string>(std::string_view name)>;
 
-/// The options as `get` tells the variables; an empty variable counts as absent. Code::invalid_argument names variable, value and
-/// known values.
+/// The options as `get` tells the variables; an empty variable counts as absent. Code::invalid_argument names variable,
+/// value and known values.
 [[nodiscard]] Result<Options> parse_options(const Getter& get);
 
 /// The process's environment, as a Getter.

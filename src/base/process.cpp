@@ -44,7 +44,8 @@ Looked look(std::uint32_t pid) noexcept {
 }  // namespace
 
 std::optional<ProcessStat> parse_process_stat(std::string_view text) noexcept {
-  // The second field, the command in parentheses, may hold blanks and parentheses itself: fields count from the last one.
+  // The second field, the command in parentheses, may hold blanks and parentheses itself: fields count from the last
+  // one.
   const auto end_of_command = text.rfind(')');
   if (end_of_command == std::string_view::npos || end_of_command + 2 > text.size()) return std::nullopt;
   std::string_view rest = text.substr(end_of_command + 2);

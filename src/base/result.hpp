@@ -1,7 +1,7 @@
 // Result<T> and Status: the only way an operation of this library fails.
 //
-// Who first decides an error writes its message, with the exact cause and the values; everybody above hands it on unchanged.
-// A success costs one pointer: the hot path tests it against null and allocates nothing.
+// Who first decides an error writes its message, with the exact cause and the values; everybody above hands it on
+// unchanged. A success costs one pointer: the hot path tests it against null and allocates nothing.
 #pragma once
 
 #include <cassert>
@@ -14,40 +14,40 @@ namespace psnam {
 
 /// What kind of failure it was. src/mpi maps each to one MPI error class, src/cli to an exit status.
 enum class Code {
-  invalid_argument,  ///< a parameter that no call may have
-  info_key,          ///< an info key that does not belong here
-  info_value,        ///< an info value that is not one of the known ones, or differs between ranks
-  size,              ///< a size that this rank may not pass
-  displacement,      ///< a displacement (unit) that is not usable
-  count,             ///< a negative or overflowing count
-  rank,              ///< a target rank outside the window
-  buffer,            ///< a buffer that is null although bytes are to be moved
-  datatype,          ///< a datatype that is null, not committed, or does not match its partner
-  operation,         ///< a reduction operation that is not predefined, or not allowed on the datatype
-  range,             ///< an access that leaves the target region
-  sync,              ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch
-  assertion,         ///< an assertion that is unknown or contradicted by the facts
-  access,            ///< the right to do this is missing
-  no_memory,         ///< the store, the file system or the process has no room
-  name_not_found,    ///< no window, allocation or job of that name
-  name_exists,       ///< the name is taken
-  service_not_found, ///< no service published under that name
-  service_exists,    ///< the service name is taken
-  in_use,            ///< somebody uses it still
-  unreachable,       ///< a node or manager that is needed is not part of this job or does not answer
-  peer_lost,         ///< a process that was waited for has ended
-  incompatible,      ///< a record or peer of a format version that this library does not speak
-  corrupt,           ///< a record that is damaged
-  unsupported,       ///< a valid request that this version cannot serve
-  system,            ///< the operating system refused
-  mpi,               ///< a call of the MPI library failed; detail holds its error code
+  invalid_argument,   ///< a parameter that no call may have
+  info_key,           ///< an info key that does not belong here
+  info_value,         ///< an info value that is not one of the known ones, or differs between ranks
+  size,               ///< a size that this rank may not pass
+  displacement,       ///< a displacement (unit) that is not usable
+  count,              ///< a negative or overflowing count
+  rank,               ///< a target rank outside the window
+  buffer,             ///< a buffer that is null although bytes are to be moved
+  datatype,           ///< a datatype that is null, not committed, or does not match its partner
+  operation,          ///< a reduction operation that is not predefined, or not allowed on the datatype
+  range,              ///< an access that leaves the target region
+  sync,               ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch
+  assertion,          ///< an assertion that is unknown or contradicted by the facts
+  access,             ///< the right to do this is missing
+  no_memory,          ///< the store, the file system or the process has no room
+  name_not_found,     ///< no window, allocation or job of that name
+  name_exists,        ///< the name is taken
+  service_not_found,  ///< no service published under that name
+  service_exists,     ///< the service name is taken
+  in_use,             ///< somebody uses it still
+  unreachable,        ///< a node or manager that is needed is not part of this job or does not answer
+  peer_lost,          ///< a process that was waited for has ended
+  incompatible,       ///< a record or peer of a format version that this library does not speak
+  corrupt,            ///< a record that is damaged
+  unsupported,        ///< a valid request that this version cannot serve
+  system,             ///< the operating system refused
+  mpi,                ///< a call of the MPI library failed; detail holds its error code
 };
 
 struct Error {
   Code code;
   std::string message;
-  int detail = 0;              ///< errno for Code::system, the MPI error code for Code::mpi, else 0
-  bool already_raised = false; ///< the MPI library has called the user's error handler for it
+  int detail = 0;               ///< errno for Code::system, the MPI error code for Code::mpi, else 0
+  bool already_raised = false;  ///< the MPI library has called the user's error handler for it
 };
 
 /// Success, or an Error. Moves, never copies; null inside means success.
@@ -97,17 +97,16 @@ class [[nodiscard]] Result {
 }  // namespace psnam
 
 #define PSNAM_CONCAT_(a, b) a##b
-#define PSNAM_CONCAT(a, b) PSNAM_CONCAT_(a, b)
+#define PSNAM_CONCAT(a, b)  PSNAM_CONCAT_(a, b)
 
 /// Returns from the enclosing function when the Status or Result `expression` is a failure.
-#define PSNAM_CHECK(expression)                                                             \
-  do {                                                                                      \
+#define PSNAM_CHECK(expression)                                                            \
+  do {                                                                                     \
     if (auto psnam_status = (expression); !psnam_status) return psnam_status.take_error(); \
   } while (false)
 
 /// Defines `declaration` from the value of the Result `expression`, or returns its error.
-#define PSNAM_TRY(declaration, expression)                                              \
-  auto PSNAM_CONCAT(psnam_result_, __LINE__) = (expression);                            \
-  if (!PSNAM_CONCAT(psnam_result_, __LINE__))                                           \
-    return PSNAM_CONCAT(psnam_result_, __LINE__).take_error();                          \
+#define PSNAM_TRY(declaration, expression)                                                               \
+  auto PSNAM_CONCAT(psnam_result_, __LINE__) = (expression);                                             \
+  if (!PSNAM_CONCAT(psnam_result_, __LINE__)) return PSNAM_CONCAT(psnam_result_, __LINE__).take_error(); \
   declaration = std::move(*PSNAM_CONCAT(psnam_result_, __LINE__))

@@ -10,7 +10,8 @@
 namespace psnam {
 namespace {
 
-// From here up a region is worth asking for huge pages; the kernel grants them for shared memory where the admin set "advise".
+// From here up a region is worth asking for huge pages; the kernel grants them for shared memory where the admin set
+// "advise".
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 Code code_of(int error_number) noexcept {

@@ -29,8 +29,9 @@ Status check_header(std::span<const std::byte> bytes, std::uint32_t magic, std::
   if (!Reader{bytes}.get(found)) return damaged(kind, fmt::format("{} bytes are less than a header", bytes.size()));
   if (found.magic != magic) return damaged(kind, fmt::format("magic {:#010x} instead of {:#010x}", found.magic, magic));
   if (found.version != kCatalogVersion)
-    return Error{Code::incompatible, fmt::format("the catalog's {} record has version {}, this library speaks version {}",
-                                                 kind, found.version, kCatalogVersion)};
+    return Error{Code::incompatible,
+                 fmt::format("the catalog's {} record has version {}, this library speaks version {}", kind,
+                             found.version, kCatalogVersion)};
   if (found.zero != 0) return damaged(kind, "reserved bytes are not zero");
   if (found.size_bytes != bytes.size())
     return damaged(kind, fmt::format("it says {} bytes and has {}", found.size_bytes, bytes.size()));
@@ -80,8 +81,7 @@ bool decode_regions(Reader& reader, std::uint64_t count, std::uint32_t node_coun
 
 void put_nodes(Writer& writer, const std::vector<NodeRecord>& nodes) {
   for (const auto& node : nodes) {
-    writer.put(
-        wire::Node{.store = node.store.bytes, .host_bytes = length(node.host), .path_bytes = length(node.path)});
+    writer.put(wire::Node{.store = node.store.bytes, .host_bytes = length(node.host), .path_bytes = length(node.path)});
     writer.put_text(node.host);
     writer.put_text(node.path);
   }

@@ -1,8 +1,8 @@
 // What the catalog of a NAM store keeps, as values, and their encoding.
 //
-// The encoded forms outlive every process (docs/formats/catalog.md): fixed width, little endian, offsets and no pointers, and
-// each begins with magic, version and size. Bump kCatalogVersion when a field is added, moved or changes its meaning, and
-// add a golden file for the new version.
+// The encoded forms outlive every process (docs/formats/catalog.md): fixed width, little endian, offsets and no
+// pointers, and each begins with magic, version and size. Bump kCatalogVersion when a field is added, moved or changes
+// its meaning, and add a golden file for the new version.
 #pragma once
 
 #include <array>
@@ -32,7 +32,8 @@ inline constexpr std::array<Choice<Manifestation>, 3> kManifestations{{
     {"psnam_manifestation_segment", "a part of an existing allocation", Manifestation::segment},
 }};
 inline constexpr std::array<Choice<Structure>, 3> kStructures{{
-    {"psnam_structure_raw_and_flat", "one region, allocated by rank 0, nothing but the user's bytes", Structure::raw_and_flat},
+    {"psnam_structure_raw_and_flat", "one region, allocated by rank 0, nothing but the user's bytes",
+     Structure::raw_and_flat},
     {"psnam_structure_managed_contiguous", "one allocation, cut in rank order", Structure::managed_contiguous},
     {"psnam_structure_managed_distributed", "one allocation for each rank", Structure::managed_distributed},
 }};
@@ -53,8 +54,8 @@ struct Uuid {
 [[nodiscard]] Uuid random_uuid();
 [[nodiscard]] std::string to_string(const Uuid& uuid);
 
-/// A process, so that a number reused by the system is not taken for it. A process of another boot is dead; one of another
-/// pid namespace of this boot cannot be judged and counts as alive.
+/// A process, so that a number reused by the system is not taken for it. A process of another boot is dead; one of
+/// another pid namespace of this boot cannot be judged and counts as alive.
 struct ProcessIdentity {
   std::uint32_t pid = 0;
   std::uint32_t rank = 0;              ///< in the communicator of the window
@@ -74,10 +75,11 @@ struct NodeRecord {
 /// The region that one rank contributes.
 struct RegionRecord {
   std::uint64_t size_bytes = 0;
-  std::uint64_t allocation_id = 0;      ///< in the store of `node`; 0: no memory, or a store other than the one that keeps this record
-  std::uint64_t offset_bytes = 0;       ///< of the region inside the allocation
+  std::uint64_t allocation_id =
+      0;  ///< in the store of `node`; 0: no memory, or a store other than the one that keeps this record
+  std::uint64_t offset_bytes = 0;  ///< of the region inside the allocation
   std::uint64_t displacement_unit = 1;
-  std::uint32_t node = 0;               ///< index into WindowRecord::nodes
+  std::uint32_t node = 0;  ///< index into WindowRecord::nodes
   Manifestation manifestation = Manifestation::libnam;
   bool operator==(const RegionRecord&) const = default;
 };

@@ -64,7 +64,8 @@ struct Window {
 static_assert(sizeof(Window) == 80 && offsetof(Window, id) == 16 && offsetof(Window, uuid) == 24);
 static_assert(offsetof(Window, created_unix_seconds) == 40 && offsetof(Window, mode) == 48);
 static_assert(offsetof(Window, uid) == 52 && offsetof(Window, gid) == 56 && offsetof(Window, structure) == 60);
-static_assert(offsetof(Window, consistency) == 61 && offsetof(Window, in_doubt) == 62 && offsetof(Window, reserve) == 63);
+static_assert(offsetof(Window, consistency) == 61 && offsetof(Window, in_doubt) == 62 &&
+              offsetof(Window, reserve) == 63);
 static_assert(offsetof(Window, name_bytes) == 64 && offsetof(Window, node_count) == 68);
 static_assert(offsetof(Window, region_count) == 72);
 

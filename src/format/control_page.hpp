@@ -1,6 +1,6 @@
-// The page through which the processes of one window, on one node, wait for each other and agree. It leaves the process (it
-// is shared memory) but not the job: all its users run the same library, which magic and version make sure of.
-// Bump kControlVersion when a field moves.
+// The page through which the processes of one window, on one node, wait for each other and agree. It leaves the process
+// (it is shared memory) but not the job: all its users run the same library, which magic and version make sure of. Bump
+// kControlVersion when a field moves.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ struct alignas(64) ControlHeader {
 };
 static_assert(sizeof(ControlHeader) == 64);
 
-/// What belongs to one process. `arrived[k]` is written by the process 2^k places before it (each word has one writer) and read by
-/// itself; the other fields are written by itself.
+/// What belongs to one process. `arrived[k]` is written by the process 2^k places before it (each word has one writer)
+/// and read by itself; the other fields are written by itself.
 struct alignas(64) ControlCell {
   std::atomic<std::uint32_t> arrived[kBarrierRounds];  ///< number of the last barrier signalled, by round
   std::atomic<std::uint32_t> sleeping;                 ///< the owner is, or is about to be, in a futex wait
@@ -36,7 +36,8 @@ struct alignas(64) ControlCell {
   char message[kMessageBytes];
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
-static_assert(offsetof(ControlCell, sleeping) == 96 && offsetof(ControlCell, word) == 112 && offsetof(ControlCell, message) == 132);
+static_assert(offsetof(ControlCell, sleeping) == 96 && offsetof(ControlCell, word) == 112 &&
+              offsetof(ControlCell, message) == 132);
 
 [[nodiscard]] constexpr std::size_t control_page_bytes(std::size_t processes) noexcept {
   return sizeof(ControlHeader) + processes * sizeof(ControlCell);

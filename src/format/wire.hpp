@@ -1,5 +1,6 @@
-// Reading and writing the fixed-width pieces that records are made of. The reader never leaves its input and never promises
-// memory that the input does not justify: counts are checked against the bytes that are left before anything is allocated.
+// Reading and writing the fixed-width pieces that records are made of. The reader never leaves its input and never
+// promises memory that the input does not justify: counts are checked against the bytes that are left before anything
+// is allocated.
 #pragma once
 
 #include <bit>
@@ -15,7 +16,8 @@
 namespace psnam::format {
 
 // Wire structs are copied as they lie in memory.
-static_assert(std::endian::native == std::endian::little, "records are little endian; another host needs byte swapping here");
+static_assert(std::endian::native == std::endian::little,
+              "records are little endian; another host needs byte swapping here");
 
 /// A struct without padding whose bytes are its wire form.
 template <class T>
@@ -59,7 +61,9 @@ class Reader {
     return true;
   }
   /// True if `count` pieces of at least `each` bytes can follow.
-  [[nodiscard]] bool holds(std::uint64_t count, std::size_t each) const noexcept { return count <= rest_.size() / each; }
+  [[nodiscard]] bool holds(std::uint64_t count, std::size_t each) const noexcept {
+    return count <= rest_.size() / each;
+  }
   [[nodiscard]] bool empty() const noexcept { return rest_.empty(); }
 
  private:

@@ -29,11 +29,13 @@ class Libnam final : public StoreMemory {
   using StoreMemory::StoreMemory;
   Status admits(std::size_t nodes) const override {
     if (nodes <= 1) return {};
-    return Error{Code::unreachable,
-                 fmt::format("psnam_manifestation = \"psnam_manifestation_libnam\": the ranks of the window are on {} nodes, and memory "
-                             "of the NAM reaches other nodes only through a manager; name one with PSNAM_MANAGER=host[:port], or use "
-                             "psnam_manifestation_pershm",
-                             nodes)};
+    return Error{
+        Code::unreachable,
+        fmt::format(
+            "psnam_manifestation = \"psnam_manifestation_libnam\": the ranks of the window are on {} nodes, and memory "
+            "of the NAM reaches other nodes only through a manager; name one with PSNAM_MANAGER=host[:port], or use "
+            "psnam_manifestation_pershm",
+            nodes)};
   }
 };
 
@@ -67,8 +69,9 @@ Result<std::unique_ptr<Manifestation>> make_manifestation(format::Manifestation 
   std::string known;
   for (const Row& row : kFactories)
     known += fmt::format("{}{}", known.empty() ? "" : ", ", name_of(row.kind, format::kManifestations));
-  return Error{Code::unsupported, fmt::format("psnam_manifestation = \"{}\" is not available in this version; available: {}",
-                                              name_of(kind, format::kManifestations), known)};
+  return Error{Code::unsupported,
+               fmt::format("psnam_manifestation = \"{}\" is not available in this version; available: {}",
+                           name_of(kind, format::kManifestations), known)};
 }
 
 }  // namespace psnam::manifestations

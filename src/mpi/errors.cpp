@@ -45,7 +45,8 @@ constexpr std::array kClasses{
 }  // namespace
 
 int class_of(Code code) noexcept {
-  const auto* const row = std::find_if(kClasses.begin(), kClasses.end(), [code](const Row& r) { return r.code == code; });
+  const auto* const row =
+      std::find_if(kClasses.begin(), kClasses.end(), [code](const Row& r) { return r.code == code; });
   return row == kClasses.end() ? MPI_ERR_INTERN : row->mpi_class;
 }
 

@@ -19,9 +19,9 @@ namespace psnam::mpi {
 
 /// Error codes whose text is the message of an Error.
 ///
-/// The MPI library takes user-defined text only for user-defined classes, so the codes belong to one such class, and our
-/// MPI_Error_class gives the standard class they stand for. There are kCodes codes, used in turn: a program that keeps an
-/// error code over that many other errors finds a newer text.
+/// The MPI library takes user-defined text only for user-defined classes, so the codes belong to one such class, and
+/// our MPI_Error_class gives the standard class they stand for. There are kCodes codes, used in turn: a program that
+/// keeps an error code over that many other errors finds a newer text.
 class ErrorCodes {
  public:
   static constexpr std::size_t kCodes = 512;

@@ -6,20 +6,21 @@ namespace psnam::mpi {
 template <Level L>
 int Init_at(int* argc, char*** argv) noexcept {
   const int rc = hand_on<L, &Next::Init>(argc, argv);
-  if (rc == MPI_SUCCESS && process().works_at(L)) process().runtime().start();
+  if (rc == MPI_SUCCESS && process().works<L, &Next::Init>()) process().runtime().start();
   return rc;
 }
 
 template <Level L>
 int Init_thread_at(int* argc, char*** argv, int required, int* provided) noexcept {
   const int rc = hand_on<L, &Next::Init_thread>(argc, argv, required, provided);
-  if (rc == MPI_SUCCESS && process().works_at(L)) process().runtime().start();
+  if (rc == MPI_SUCCESS && process().works<L, &Next::Init_thread>()) process().runtime().start();
   return rc;
 }
 
 template <Level L>
 int Finalize_at() noexcept {
-  if (Runtime* const runtime = process().existing_runtime(); runtime != nullptr && process().works_at(L)) {
+  if (Runtime* const runtime = process().existing_runtime();
+      runtime != nullptr && process().works<L, &Next::Finalize>() && !has_ended()) {
     std::size_t open_windows = 0;
     process().windows().for_each([&](MPI_Win, win::Window*) { ++open_windows; });
     runtime->finish(open_windows);
@@ -39,7 +40,8 @@ int Error_class_at(int code, int* error_class) noexcept {
 
 template <Level L>
 int Type_free_at(MPI_Datatype* type) noexcept {
-  if (Runtime* const runtime = process().existing_runtime(); runtime != nullptr && type != nullptr && process().works_at(L))
+  if (Runtime* const runtime = process().existing_runtime();
+      runtime != nullptr && type != nullptr && process().works<L, &Next::Type_free>())
     runtime->types().forget(*type);
   return hand_on<L, &Next::Type_free>(type);
 }

@@ -35,7 +35,8 @@ class Scope {
     Dl_info found{};
     void* const init = ::dlsym(handle, "PMPI_Init");
     // A library that merely depends on the MPI library finds the symbol too: it counts only where it is defined.
-    if (init == nullptr || ::dladdr(init, &found) == 0 || reinterpret_cast<ElfW(Addr)>(found.dli_fbase) != info->dlpi_addr) {
+    if (init == nullptr || ::dladdr(init, &found) == 0 ||
+        reinterpret_cast<ElfW(Addr)>(found.dli_fbase) != info->dlpi_addr) {
       ::dlclose(handle);
       return 0;
     }
@@ -59,18 +60,22 @@ bool resolve(Real& real, Next& next_mpi, Next& next_pmpi) {
 #define PSNAM_FIND_REAL(name) real.name = reinterpret_cast<decltype(real.name)>(scope.find("PMPI_" #name));
   PSNAM_REAL_FUNCTIONS(PSNAM_FIND_REAL)
 #undef PSNAM_FIND_REAL
-#define PSNAM_FIND_NEXT(name)                                                                            \
-  {                                                                                                      \
-    void* const mpi = scope.find("MPI_" #name);                                                          \
-    void* const pmpi = scope.find("PMPI_" #name);                                                        \
-    next_mpi.name = reinterpret_cast<decltype(next_mpi.name)>(mpi);                                      \
-    next_pmpi.name = reinterpret_cast<decltype(next_pmpi.name)>(pmpi);                                   \
-    tool_below = tool_below || (mpi != nullptr && pmpi != nullptr && object_of(mpi) != object_of(pmpi)); \
+#define PSNAM_FIND_NEXT(name)                                                                    \
+  {                                                                                              \
+    void* const mpi = scope.find("MPI_" #name);                                                  \
+    void* const pmpi = scope.find("PMPI_" #name);                                                \
+    const bool wrapped = mpi != nullptr && pmpi != nullptr && object_of(mpi) != object_of(pmpi); \
+    next_mpi.name = reinterpret_cast<decltype(next_mpi.name)>(wrapped ? mpi : pmpi);             \
+    next_pmpi.name = reinterpret_cast<decltype(next_pmpi.name)>(pmpi);                           \
+    tool_below = tool_below || wrapped;                                                          \
   }
   PSNAM_WRAPPED_FUNCTIONS(PSNAM_FIND_NEXT)
 #undef PSNAM_FIND_NEXT
+  next_pmpi.fortran_win_get_attr = reinterpret_cast<FortranWinGetAttr>(scope.find("MPII_Win_get_attr"));
   if (next_pmpi.Init == nullptr) {
-    log::error("an MPI function was called, but no MPI library is loaded behind libpsnam.so (when linking, name psnam before the MPI library)");
+    log::error(
+        "an MPI function was called, but no MPI library is loaded behind libpsnam.so (when linking, name psnam before "
+        "the MPI library)");
     std::abort();
   }
   return tool_below;

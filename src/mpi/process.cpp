@@ -14,7 +14,8 @@ Runtime::Runtime(const Real& real) : real_{real}, types_{std::make_unique<rma::T
   if (options) options_ = *options;
   log::set_level(options_.log_level);
   if (options_.histogram.enabled)
-    histogram_ = std::make_unique<trace::Histogram>(options_.histogram.min_bytes, options_.histogram.max_bytes, options_.histogram.shift);
+    histogram_ = std::make_unique<trace::Histogram>(options_.histogram.min_bytes, options_.histogram.max_bytes,
+                                                    options_.histogram.shift);
   context_ = std::make_unique<win::Context>(real_, *types_, options_, histogram_.get());
   refuse_windows_on_error(std::move(options).status());
   refuse_windows_on_error(context_->load_defaults());
@@ -31,7 +32,8 @@ void Runtime::start() {
   });
 }
 
-/// A wrong environment is no reason to end a program that may not use windows at all; it is told now and by every window.
+/// A wrong environment is no reason to end a program that may not use windows at all; it is told now and by every
+/// window.
 void Runtime::refuse_windows_on_error(Status status) {
   if (status) return;
   log::error("{}", status.error().message);
@@ -39,7 +41,8 @@ void Runtime::refuse_windows_on_error(Status status) {
 }
 
 Status Runtime::load_types() {
-  if (const int rc = real_.Comm_dup(MPI_COMM_SELF, &internal_comm_); rc != MPI_SUCCESS) return sync::mpi_error(real_, "MPI_Comm_dup of MPI_COMM_SELF", rc);
+  if (const int rc = real_.Comm_dup(MPI_COMM_SELF, &internal_comm_); rc != MPI_SUCCESS)
+    return sync::mpi_error(real_, "MPI_Comm_dup of MPI_COMM_SELF", rc);
   real_.Comm_set_errhandler(internal_comm_, MPI_ERRORS_RETURN);
   return types_->load(internal_comm_);
 }

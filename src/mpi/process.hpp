@@ -1,8 +1,8 @@
 // The one process-wide object: the functions below, the windows and connections by handle, and, once an MPI program has
 // initialised, everything windows need.
 //
-// It is constant-initialised and never destroyed: preloading the library into any program runs no code at all, and a late
-// MPI call of another library's destructor still finds it.
+// It is constant-initialised and never destroyed: preloading the library into any program runs no code at all, and a
+// late MPI call of another library's destructor still finds it.
 #pragma once
 
 #include <mpi.h>
@@ -69,11 +69,25 @@ class Process {
       resolve_functions();
     return level == Level::mpi ? next_mpi_ : next_pmpi_;
   }
-  /// Whether a call that entered at `level` is to be worked on here; if not, a tool below hands it back to our PMPI_ function.
-  [[nodiscard]] bool works_at(Level level) noexcept {
+  /// The same, or null before the functions are resolved.
+  [[nodiscard]] const Next* existing_next(Level level) const noexcept {
+    if (!resolved_.load(std::memory_order_acquire)) [[unlikely]]
+      return nullptr;
+    return level == Level::mpi ? &next_mpi_ : &next_pmpi_;
+  }
+  /// Whether a call of `Function` that entered at level L is to be worked on here. If not, a tool below wraps the
+  /// function and hands the call back to our PMPI_ function.
+  template <Level L, auto Function>
+  [[nodiscard]] bool works() noexcept {
     if (!resolved_.load(std::memory_order_acquire)) [[unlikely]]
       resolve_functions();
-    return level == Level::pmpi || !tool_below_;
+    return works_when_resolved<L, Function>();
+  }
+  /// The same where the functions are resolved, as they are once a window or connection of ours has been found.
+  template <Level L, auto Function>
+  [[nodiscard]] bool works_when_resolved() const noexcept {
+    if constexpr (L == Level::pmpi) return true;
+    return !tool_below_ || next_mpi_.*Function == next_pmpi_.*Function;
   }
   /// The runtime; made by the first call.
   [[nodiscard]] Runtime& runtime();

@@ -9,6 +9,12 @@ int missing_function() noexcept {
   return MPI_ERR_UNSUPPORTED_OPERATION;
 }
 
+bool has_ended() noexcept {
+  const Runtime* const runtime = process().existing_runtime();
+  int finalized = 0;
+  return runtime != nullptr && runtime->real().Finalized(&finalized) == MPI_SUCCESS && finalized != 0;
+}
+
 int raise_on_window(MPI_Win window, Error error) noexcept {
   Runtime& runtime = process().runtime();
   log::info("{}", error.message);
@@ -27,7 +33,8 @@ int raise_on_comm(MPI_Comm comm, Error error) noexcept {
 
 int refuse(MPI_Win window, const char* function, const char* instead) noexcept {
   return run_on_window(window, [&]() -> Status {
-    return Error{Code::unsupported, fmt::format("{} is not available on PSNAM windows in this version; {}", function, instead)};
+    return Error{Code::unsupported,
+                 fmt::format("{} is not available on PSNAM windows in this version; {}", function, instead)};
   });
 }
 

@@ -9,28 +9,53 @@
 
 namespace psnam::mpi {
 
-/// The window of `handle`, if it is ours and the call is to be worked on at this level.
-template <Level L>
+/// The window of `handle`, if it is ours and the call of `Function` is to be worked on at this level.
+template <Level L, auto Function>
 [[nodiscard]] inline win::Window* our_window(MPI_Win handle) noexcept {
   win::Window* const window = process().find_window(handle);
   if (window == nullptr) [[likely]]
     return nullptr;
-  return process().works_at(L) ? window : nullptr;
+  return process().works_when_resolved<L, Function>() ? window : nullptr;
 }
 
-template <Level L>
+template <Level L, auto Function>
 [[nodiscard]] inline win::Connection* our_connection(MPI_Comm handle) noexcept {
   win::Connection* const connection = process().find_connection(handle);
-  return connection != nullptr && process().works_at(L) ? connection : nullptr;
+  return connection != nullptr && process().works_when_resolved<L, Function>() ? connection : nullptr;
 }
 
 int missing_function() noexcept;
 
-/// Hands the call on to the next function.
+/// Whether MPI_Finalize has been called. A call after it is the MPI library's to complain of.
+[[nodiscard]] bool has_ended() noexcept;
+
+/// A pointer to a C function as one that throws nothing: else a noexcept caller could not jump to it.
+template <class Function>
+struct Nothrow;
+template <class Result, class... Params>
+struct Nothrow<Result (*)(Params...)> {
+  using Pointer = Result (*)(Params...) noexcept;
+};
+template <class Function>
+[[nodiscard]] inline auto nothrow(Function function) noexcept {
+  return reinterpret_cast<typename Nothrow<Function>::Pointer>(function);
+}
+
+/// The first call that is handed on, or one of a function that the MPI library does not have.
+template <Level L, auto Function, class... Args>
+[[gnu::noinline, gnu::cold]] int hand_on_first(Args... args) noexcept {
+  const auto next = process().next(L).*Function;
+  return next != nullptr ? nothrow(next)(args...) : missing_function();
+}
+
+/// Hands the call on to the next function. With the parameters of the calling function in their order it is a jump, so
+/// that a call on a foreign window costs a look into the table and no stack frame.
 template <Level L, auto Function, class... Args>
 inline int hand_on(Args... args) noexcept {
-  const auto next = process().next(L).*Function;
-  return next != nullptr ? next(args...) : missing_function();
+  const Next* const table = process().existing_next(L);
+  if (table == nullptr || table->*Function == nullptr) [[unlikely]]
+    return hand_on_first<L, Function>(args...);
+  return nothrow(table->*Function)(args...);
 }
 
 /// Calls the error handler of the window or communicator, unless the MPI library has done so, and gives the code.
@@ -66,11 +91,12 @@ int refuse(MPI_Win window, const char* function, const char* instead) noexcept;
 
 }  // namespace psnam::mpi
 
-// Defines MPI_<name> and PMPI_<name> with the parameters `params`, both by the template `name##_at<Level>` called with `args`.
-#define PSNAM_EXPORT(name, params, args)                                                             \
-  extern "C" __attribute__((visibility("default"))) int MPI_##name params {                         \
-    return psnam::mpi::name##_at<psnam::mpi::Level::mpi> args;                                       \
-  }                                                                                                  \
-  extern "C" __attribute__((visibility("default"))) int PMPI_##name params {                        \
-    return psnam::mpi::name##_at<psnam::mpi::Level::pmpi> args;                                      \
+// Defines MPI_<name> and PMPI_<name> with the parameters `params`, both by the template `name##_at<Level>` called with
+// `args`.
+#define PSNAM_EXPORT(name, params, args)                                     \
+  extern "C" __attribute__((visibility("default"))) int MPI_##name params {  \
+    return psnam::mpi::name##_at<psnam::mpi::Level::mpi> args;               \
+  }                                                                          \
+  extern "C" __attribute__((visibility("default"))) int PMPI_##name params { \
+    return psnam::mpi::name##_at<psnam::mpi::Level::pmpi> args;              \
   }

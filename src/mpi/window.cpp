@@ -17,7 +17,8 @@ void enter_window(std::unique_ptr<win::Window> window, MPI_Win* handle) {
 /// A communicator on which the library may make collective calls before the MPI library has checked it.
 bool is_usable(MPI_Comm comm) noexcept {
   int inter = 0;
-  return comm != MPI_COMM_NULL && process().runtime().real().Comm_test_inter(comm, &inter) == MPI_SUCCESS && inter == 0;
+  return comm != MPI_COMM_NULL && !has_ended() &&
+         process().runtime().real().Comm_test_inter(comm, &inter) == MPI_SUCCESS && inter == 0;
 }
 
 /// Makes the window if it is to be a PSNAM window; `made` tells.
@@ -36,7 +37,7 @@ Status allocate(const win::CreateRequest& request, void* baseptr, MPI_Win* win, 
 
 template <Level L, auto Function, class Unit>
 int allocate_at(MPI_Aint size, Unit disp_unit, MPI_Info info, MPI_Comm comm, void* baseptr, MPI_Win* win) noexcept {
-  if (!process().works_at(L) || baseptr == nullptr || win == nullptr || !is_usable(comm))
+  if (!process().works<L, Function>() || baseptr == nullptr || win == nullptr || !is_usable(comm))
     return hand_on<L, Function>(size, disp_unit, info, comm, baseptr, win);
   bool made = true;
   const win::CreateRequest request{size, static_cast<MPI_Aint>(disp_unit), info, comm};
@@ -51,13 +52,14 @@ int Win_allocate_at(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, 
 }
 
 template <Level L>
-int Win_allocate_c_at(MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void* baseptr, MPI_Win* win) noexcept {
+int Win_allocate_c_at(MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void* baseptr,
+                      MPI_Win* win) noexcept {
   return allocate_at<L, &Next::Win_allocate_c>(size, disp_unit, info, comm, baseptr, win);
 }
 
 template <Level L>
 int Win_create_dynamic_at(MPI_Info info, MPI_Comm comm, MPI_Win* win) noexcept {
-  win::Connection* const connection = our_connection<L>(comm);
+  win::Connection* const connection = our_connection<L, &Next::Win_create_dynamic>(comm);
   if (connection == nullptr) return hand_on<L, &Next::Win_create_dynamic>(info, comm, win);
   return run_on_comm(comm, [&]() -> Status {
     PSNAM_TRY(auto window, connection->make_window(info));
@@ -68,25 +70,34 @@ int Win_create_dynamic_at(MPI_Info info, MPI_Comm comm, MPI_Win* win) noexcept {
 
 template <Level L>
 int Win_free_at(MPI_Win* win) noexcept {
-  win::Window* const found = win != nullptr ? our_window<L>(*win) : nullptr;
+  win::Window* const found = win != nullptr ? our_window<L, &Next::Win_free>(*win) : nullptr;
   if (found == nullptr) return hand_on<L, &Next::Win_free>(win);
   // The handle leaves the table first: the MPI library gives its number to the next window.
   const std::unique_ptr<win::Window> window{process().windows().erase(*win)};
-  const int rc = run_on_window(*win, [&] { return window->release(); });
+  bool peer_lost = false;
+  const int rc = run_on_window(*win, [&] {
+    Status released = window->release();
+    peer_lost = !released && released.error().code == Code::peer_lost;
+    return released;
+  });
+  if (peer_lost) {  // for which the MPI library would wait for ever
+    *win = MPI_WIN_NULL;
+    return rc;
+  }
   const int native_rc = hand_on<Level::pmpi, &Next::Win_free>(win);
   return rc != MPI_SUCCESS ? rc : native_rc;
 }
 
 template <Level L>
 int Win_set_info_at(MPI_Win win, MPI_Info info) noexcept {
-  win::Window* const window = our_window<L>(win);
+  win::Window* const window = our_window<L, &Next::Win_set_info>(win);
   if (window == nullptr) return hand_on<L, &Next::Win_set_info>(win, info);
   return run_on_window(win, [&] { return window->set_info(info); });
 }
 
 template <Level L>
 int Win_get_info_at(MPI_Win win, MPI_Info* info) noexcept {
-  const win::Window* const window = our_window<L>(win);
+  const win::Window* const window = our_window<L, &Next::Win_get_info>(win);
   if (window == nullptr) return hand_on<L, &Next::Win_get_info>(win, info);
   return run_on_window(win, [&]() -> Status {
     PSNAM_TRY(*info, window->get_info());
@@ -96,9 +107,9 @@ int Win_get_info_at(MPI_Win win, MPI_Info* info) noexcept {
 
 template <Level L>
 int Win_get_attr_at(MPI_Win win, int keyval, void* value, int* flag) noexcept {
-  win::Window* const window = our_window<L>(win);
-  const bool predefined = keyval == MPI_WIN_BASE || keyval == MPI_WIN_SIZE || keyval == MPI_WIN_DISP_UNIT || keyval == MPI_WIN_CREATE_FLAVOR ||
-                          keyval == MPI_WIN_MODEL;
+  win::Window* const window = our_window<L, &Next::Win_get_attr>(win);
+  const bool predefined = keyval == MPI_WIN_BASE || keyval == MPI_WIN_SIZE || keyval == MPI_WIN_DISP_UNIT ||
+                          keyval == MPI_WIN_CREATE_FLAVOR || keyval == MPI_WIN_MODEL;
   if (window == nullptr || !predefined) return hand_on<L, &Next::Win_get_attr>(win, keyval, value, flag);
   *static_cast<void**>(value) = window->attribute(keyval);
   *flag = 1;
@@ -107,12 +118,13 @@ int Win_get_attr_at(MPI_Win win, int keyval, void* value, int* flag) noexcept {
 
 template <Level L, auto Function, class Unit>
 int shared_query_at(MPI_Win win, int rank, MPI_Aint* size, Unit* disp_unit, void* baseptr) noexcept {
-  win::Window* const window = our_window<L>(win);
+  win::Window* const window = our_window<L, Function>(win);
   if (window == nullptr) return hand_on<L, Function>(win, rank, size, disp_unit, baseptr);
   return run_on_window(win, [&]() -> Status {
     PSNAM_TRY(const auto region, window->query(rank));
     if (static_cast<MPI_Aint>(static_cast<Unit>(region.displacement_unit)) != region.displacement_unit)
-      return Error{Code::displacement, "the displacement unit " + std::to_string(region.displacement_unit) + " of rank " + std::to_string(rank) +
+      return Error{Code::displacement, "the displacement unit " + std::to_string(region.displacement_unit) +
+                                           " of rank " + std::to_string(rank) +
                                            " does not fit an int; ask with MPI_Win_shared_query_c"};
     if (size != nullptr) *size = region.size_bytes;
     if (disp_unit != nullptr) *disp_unit = static_cast<Unit>(region.displacement_unit);
@@ -133,13 +145,13 @@ int Win_shared_query_c_at(MPI_Win win, int rank, MPI_Aint* size, MPI_Aint* disp_
 
 template <Level L>
 int Win_attach_at(MPI_Win win, void* base, MPI_Aint size) noexcept {
-  if (our_window<L>(win) == nullptr) return hand_on<L, &Next::Win_attach>(win, base, size);
+  if (our_window<L, &Next::Win_attach>(win) == nullptr) return hand_on<L, &Next::Win_attach>(win, base, size);
   return refuse(win, "MPI_Win_attach", "its memory is that of the NAM");
 }
 
 template <Level L>
 int Win_detach_at(MPI_Win win, const void* base) noexcept {
-  if (our_window<L>(win) == nullptr) return hand_on<L, &Next::Win_detach>(win, base);
+  if (our_window<L, &Next::Win_detach>(win) == nullptr) return hand_on<L, &Next::Win_detach>(win, base);
   return refuse(win, "MPI_Win_detach", "its memory is that of the NAM");
 }
 
@@ -147,14 +159,17 @@ int Win_detach_at(MPI_Win win, const void* base) noexcept {
 
 PSNAM_EXPORT(Win_allocate, (MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm, void* baseptr, MPI_Win* win),
              (size, disp_unit, info, comm, baseptr, win))
-PSNAM_EXPORT(Win_allocate_c, (MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void* baseptr, MPI_Win* win),
+PSNAM_EXPORT(Win_allocate_c,
+             (MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm, void* baseptr, MPI_Win* win),
              (size, disp_unit, info, comm, baseptr, win))
 PSNAM_EXPORT(Win_create_dynamic, (MPI_Info info, MPI_Comm comm, MPI_Win* win), (info, comm, win))
 PSNAM_EXPORT(Win_free, (MPI_Win * win), (win))
 PSNAM_EXPORT(Win_set_info, (MPI_Win win, MPI_Info info), (win, info))
 PSNAM_EXPORT(Win_get_info, (MPI_Win win, MPI_Info* info_used), (win, info_used))
-PSNAM_EXPORT(Win_get_attr, (MPI_Win win, int win_keyval, void* attribute_val, int* flag), (win, win_keyval, attribute_val, flag))
-PSNAM_EXPORT(Win_shared_query, (MPI_Win win, int rank, MPI_Aint* size, int* disp_unit, void* baseptr), (win, rank, size, disp_unit, baseptr))
+PSNAM_EXPORT(Win_get_attr, (MPI_Win win, int win_keyval, void* attribute_val, int* flag),
+             (win, win_keyval, attribute_val, flag))
+PSNAM_EXPORT(Win_shared_query, (MPI_Win win, int rank, MPI_Aint* size, int* disp_unit, void* baseptr),
+             (win, rank, size, disp_unit, baseptr))
 PSNAM_EXPORT(Win_shared_query_c, (MPI_Win win, int rank, MPI_Aint* size, MPI_Aint* disp_unit, void* baseptr),
              (win, rank, size, disp_unit, baseptr))
 PSNAM_EXPORT(Win_attach, (MPI_Win win, void* base, MPI_Aint size), (win, base, size))

@@ -31,8 +31,8 @@ constexpr std::array<TableSpec, 8> kTables{{
 }};
 static_assert(kTables.size() <= Environment::kMaxTables);
 
-// A removal writes new copies of the pages it changes: about four levels of eight tables, twice, since the next transaction
-// cannot use the pages of the last one yet. The rest is for what several processes do at once.
+// A removal writes new copies of the pages it changes: about four levels of eight tables, twice, since the next
+// transaction cannot use the pages of the last one yet. The rest is for what several processes do at once.
 constexpr std::uint64_t kHeadroomBytes = std::uint64_t{1} << 20;
 
 constexpr std::size_t index(Table table) noexcept { return static_cast<std::size_t>(table); }
@@ -50,8 +50,9 @@ class IdKey {
 
 std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
-/// LMDB maps its lock file and writes to it, so its memory has to be there before: on a full file system the first touch would
-/// be a SIGBUS. Before the environment is opened, because closing any descriptor of the file drops LMDB's locks on it.
+/// LMDB maps its lock file and writes to it, so its memory has to be there before: on a full file system the first
+/// touch would be a SIGBUS. Before the environment is opened, because closing any descriptor of the file drops LMDB's
+/// locks on it.
 Status prepare_lock_file(const Folder& folder) {
   const Fd fd{::openat(folder.fd(), kLockFile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd.valid()) return system_error(folder.shown(kLockFile), errno);
@@ -59,13 +60,13 @@ Status prepare_lock_file(const Folder& folder) {
   if (::fstat(fd.get(), &status) != 0) return system_error(folder.shown(kLockFile), errno);
   if (static_cast<std::size_t>(status.st_size) >= Environment::kLockFileBytes) return {};
   const int error = ::posix_fallocate(fd.get(), 0, Environment::kLockFileBytes);
-  if (error != 0) return system_error("reserving " + folder.shown(kLockFile), error);
+  if (error != 0) return system_error(fmt::format("reserving {}", folder.shown(kLockFile)), error);
   return {};
 }
 
 Status remove_file(const Folder& folder, const char* file) {
   if (::unlinkat(folder.fd(), file, 0) != 0 && errno != ENOENT)
-    return system_error("removing " + folder.shown(file), errno);
+    return system_error(fmt::format("removing {}", folder.shown(file)), errno);
   return {};
 }
 
@@ -103,7 +104,7 @@ Status Catalog::make(const Folder& folder, const format::StoreRecord& record) {
   // A lock file of an earlier catalog says nothing about this one.
   PSNAM_CHECK(remove_file(folder, kLockFile));
   if (::renameat(folder.fd(), kUnfinishedFile, folder.fd(), kFile) != 0)
-    return system_error("making " + folder.shown(kFile), errno);
+    return system_error(fmt::format("making {}", folder.shown(kFile)), errno);
   if (!folder.in_memory() && ::fsync(folder.fd()) != 0) return system_error(folder.path().string(), errno);
   return {};
 }
@@ -128,6 +129,8 @@ Result<CatalogTransaction> Catalog::write() {
   PSNAM_TRY(Transaction transaction, environment_->begin_write());
   return CatalogTransaction{std::move(transaction), shown()};
 }
+
+Status Catalog::settle() { return environment_->begin_write().status(); }
 
 Status Catalog::require_room(std::uint64_t bytes) {
   PSNAM_TRY(const std::uint64_t used, environment_->used_bytes());

@@ -101,9 +101,12 @@ class Catalog {
 
   [[nodiscard]] Result<CatalogTransaction> read();
   [[nodiscard]] Result<CatalogTransaction> write();
-  /// Has the file system set memory aside for `bytes` of new records and for what it takes to remove records later, so that a
-  /// full file system never hinders a removal. Code::no_memory.
+  /// Has the file system set memory aside for `bytes` of new records and for what it takes to remove records later, so
+  /// that a full file system never hinders a removal. Code::no_memory.
   [[nodiscard]] Status require_room(std::uint64_t bytes);
+  /// Makes the last commit visible to readers where its writer was killed after the commit and before it could say so:
+  /// LMDB leaves that to the next writer, and until then readers see the state before.
+  [[nodiscard]] Status settle();
   [[nodiscard]] Status forget_dead_readers() { return environment_->forget_dead_readers(); }
   [[nodiscard]] const std::string& shown() const noexcept { return environment_->shown(); }
 

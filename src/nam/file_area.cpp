@@ -1,5 +1,5 @@
-// Files of memory. A file that is made here has a record in the catalog already, and one that is removed has lost its name:
-// see the order of steps in nam/store.hpp.
+// Files of memory. A file that is made here has a record in the catalog already, and one that is removed has lost its
+// name: see the order of steps in nam/store.hpp.
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,7 +17,8 @@
 namespace psnam::nam {
 namespace {
 
-// The system gives up a reservation, all of it, when a signal comes; short pieces get ahead even where signals are frequent.
+// The system gives up a reservation, all of it, when a signal comes; short pieces get ahead even where signals are
+// frequent.
 constexpr std::uint64_t kPieceBytes = std::uint64_t{64} << 20;
 constexpr std::size_t kNameDigits = 16;
 
@@ -51,9 +52,9 @@ Result<FileArea> FileArea::open(const std::filesystem::path& folder, int folder_
   FileArea area;
   area.path_ = folder / name;
   if (make && ::mkdirat(folder_fd, name, 0700) != 0 && errno != EEXIST)
-    return system_error("making " + area.path_.string(), errno);
+    return system_error(fmt::format("making {}", area.path_.string()), errno);
   area.fd_ = Fd{::openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
-  if (!area.fd_.valid()) return system_error("opening " + area.path_.string(), errno);
+  if (!area.fd_.valid()) return system_error(fmt::format("opening {}", area.path_.string()), errno);
   return area;
 }
 
@@ -64,7 +65,7 @@ Result<Mapping> FileArea::create(std::uint64_t id, std::uint64_t bytes, format::
     return Error{Code::no_memory, fmt::format("{}: no file has {} bytes", shown(id), bytes)};
   if (reserve == format::Reserve::full) PSNAM_CHECK(require_room(id, bytes));
   const Fd fd{::openat(fd_.get(), file_name(id).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  if (!fd.valid()) return system_error("making " + shown(id), errno);
+  if (!fd.valid()) return system_error(fmt::format("making {}", shown(id)), errno);
   Status filled = fill(fd.get(), id, bytes, reserve);
   if (filled) {
     auto mapping = Mapping::map(fd.get(), static_cast<std::size_t>(bytes), Protection::read_write, shown(id));
@@ -82,7 +83,8 @@ Status FileArea::require_room(std::uint64_t id, std::uint64_t bytes) const {
   const std::uint64_t free_bytes = std::uint64_t{room.f_bavail} * room.f_frsize;
   if (bytes > free_bytes)
     return Error{Code::no_memory,
-                 fmt::format("{}: {} bytes are wanted, the file system has {} left", shown(id), bytes, free_bytes), ENOSPC};
+                 fmt::format("{}: {} bytes are wanted, the file system has {} left", shown(id), bytes, free_bytes),
+                 ENOSPC};
   return {};
 }
 
@@ -106,7 +108,7 @@ Result<Mapping> FileArea::map(std::uint64_t id, std::uint64_t bytes, Protection 
   const Fd fd{::openat(fd_.get(), file_name(id).c_str(), access | O_CLOEXEC | O_NOFOLLOW)};
   if (!fd.valid() && errno == ENOENT)
     return Error{Code::name_not_found, fmt::format("there is no memory {}", shown(id)), ENOENT};
-  if (!fd.valid()) return system_error("opening " + shown(id), errno);
+  if (!fd.valid()) return system_error(fmt::format("opening {}", shown(id)), errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return system_error(shown(id), errno);
   // A mapping beyond the end of the file would be a SIGBUS for whoever touches it.
@@ -117,7 +119,7 @@ Result<Mapping> FileArea::map(std::uint64_t id, std::uint64_t bytes, Protection 
 
 Status FileArea::remove(std::uint64_t id) const {
   if (::unlinkat(fd_.get(), file_name(id).c_str(), 0) != 0 && errno != ENOENT)
-    return system_error("removing " + shown(id), errno);
+    return system_error(fmt::format("removing {}", shown(id)), errno);
   return {};
 }
 
@@ -132,12 +134,12 @@ Result<std::optional<std::uint64_t>> FileArea::size_of(std::uint64_t id) const {
 Result<std::vector<MemoryFile>> FileArea::list() const {
   // A description of its own: the position in the folder is part of it.
   const int fd = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return system_error("listing " + path_.string(), errno);
+  if (fd < 0) return system_error(fmt::format("listing {}", path_.string()), errno);
   const std::unique_ptr<DIR, CloseDirectory> directory{::fdopendir(fd)};
   if (!directory) {
     const int error = errno;
     ::close(fd);
-    return system_error("listing " + path_.string(), error);
+    return system_error(fmt::format("listing {}", path_.string()), error);
   }
   std::vector<MemoryFile> files;
   errno = 0;
@@ -148,7 +150,7 @@ Result<std::vector<MemoryFile>> FileArea::list() const {
     }
     errno = 0;
   }
-  if (errno != 0) return system_error("listing " + path_.string(), errno);
+  if (errno != 0) return system_error(fmt::format("listing {}", path_.string()), errno);
   return files;
 }
 

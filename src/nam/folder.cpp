@@ -18,9 +18,8 @@ namespace {
 
 // Numbers that linux/magic.h does not have; statfs(2) and the file systems' sources name them.
 constexpr std::array<std::uint64_t, 22> kNetworkFileSystems{
-    NFS_SUPER_MAGIC,    SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, AFS_SUPER_MAGIC, AFS_FS_MAGIC,
-    CODA_SUPER_MAGIC,   NCP_SUPER_MAGIC, V9FS_MAGIC,       CEPH_SUPER_MAGIC, FUSE_SUPER_MAGIC,
-    OCFS2_SUPER_MAGIC,
+    NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, AFS_SUPER_MAGIC,  AFS_FS_MAGIC,
+    CODA_SUPER_MAGIC, NCP_SUPER_MAGIC, V9FS_MAGIC,       CEPH_SUPER_MAGIC, FUSE_SUPER_MAGIC, OCFS2_SUPER_MAGIC,
     0x0BD00BD0,  // Lustre
     0x0BD00BD1,  // Lustre, servers
     0x47504653,  // GPFS
@@ -54,18 +53,20 @@ Result<Folder> Folder::open(const std::filesystem::path& path, bool make) {
   Folder folder;
   folder.path_ = without_trailing_slash(path);
   if (folder.path_.empty() || !folder.path_.is_absolute())
-    return Error{Code::invalid_argument, fmt::format("the store's folder \"{}\" is not an absolute path", path.string())};
+    return Error{Code::invalid_argument,
+                 fmt::format("the store's folder \"{}\" is not an absolute path", path.string())};
   const bool made = make && ::mkdir(folder.path_.c_str(), 0700) == 0;
-  if (make && !made && errno != EEXIST) return system_error("making " + folder.path_.string(), errno);
+  if (make && !made && errno != EEXIST) return system_error(fmt::format("making {}", folder.path_.string()), errno);
   folder.fd_ = Fd{::open(folder.path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (!folder.fd_.valid()) {
     if (errno == ENOENT) return missing(folder.path_);
     if (errno == ELOOP || errno == ENOTDIR)
       return Error{Code::access, fmt::format("{} is not a folder, or a symbolic link", folder.path_.string()), errno};
-    return system_error("opening " + folder.path_.string(), errno);
+    return system_error(fmt::format("opening {}", folder.path_.string()), errno);
   }
   // The umask may have taken away more than others' rights.
-  if (made && ::fchmod(folder.fd(), 0700) != 0) return system_error("making " + folder.path_.string(), errno);
+  if (made && ::fchmod(folder.fd(), 0700) != 0)
+    return system_error(fmt::format("making {}", folder.path_.string()), errno);
   PSNAM_CHECK(folder.check());
   struct statfs system {};
   if (::fstatfs(folder.fd(), &system) != 0) return system_error(folder.path_.string(), errno);
@@ -82,7 +83,8 @@ Status Folder::check() const {
   struct stat status {};
   if (::fstat(fd(), &status) != 0) return system_error(path_.string(), errno);
   if (status.st_uid != ::geteuid())
-    return Error{Code::access, fmt::format("{} belongs to user {}, not to {}", path_.string(), status.st_uid, ::geteuid())};
+    return Error{Code::access,
+                 fmt::format("{} belongs to user {}, not to {}", path_.string(), status.st_uid, ::geteuid())};
   if ((status.st_mode & 0077) != 0)
     return Error{Code::access, fmt::format("{} has mode {:04o}, which lets others in; a store has mode 0700",
                                            path_.string(), status.st_mode & 07777)};
@@ -107,7 +109,7 @@ Result<FileSystemRoom> Folder::room() const {
 
 Result<FolderLock> FolderLock::take(const Folder& folder) {
   while (::flock(folder.fd(), LOCK_EX) != 0)
-    if (errno != EINTR) return system_error("locking " + folder.path().string(), errno);
+    if (errno != EINTR) return system_error(fmt::format("locking {}", folder.path().string()), errno);
   return FolderLock{folder.fd()};
 }
 

@@ -1,5 +1,6 @@
-// The folder of a store and the files in it: who may have it, on what file system, and the memory files of allocations and
-// uses. Everything goes through descriptors of folders that were checked once, so nobody can put another folder in between.
+// The folder of a store and the files in it: who may have it, on what file system, and the memory files of allocations
+// and uses. Everything goes through descriptors of folders that were checked once, so nobody can put another folder in
+// between.
 #pragma once
 
 #include <cstdint>
@@ -55,15 +56,15 @@ class FileArea {
 /// The id that `name` stands for, if it is one.
 [[nodiscard]] std::optional<std::uint64_t> id_of_file_name(std::string_view name);
 
-/// True for a file system (statfs f_type) whose files other nodes can change, on which neither shared mappings nor locks can
-/// be relied on.
+/// True for a file system (statfs f_type) whose files other nodes can change, on which neither shared mappings nor
+/// locks can be relied on.
 [[nodiscard]] bool is_network_file_system(std::uint64_t type) noexcept;
 
 /// The checked folder itself.
 class Folder {
  public:
-  /// Code::name_not_found if it is missing and not to be made; Code::access if it is a link, another user's or open to others;
-  /// Code::unsupported on a network file system.
+  /// Code::name_not_found if it is missing and not to be made; Code::access if it is a link, another user's or open to
+  /// others; Code::unsupported on a network file system.
   static Result<Folder> open(const std::filesystem::path& path, bool make);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }

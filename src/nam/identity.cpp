@@ -65,8 +65,9 @@ Result<format::ProcessIdentity> this_process(std::uint32_t rank) {
   std::from_chars(text.data(), text.data() + text.size(), shown_pid);
   // A /proc of another pid namespace would make everybody's judgement about this process wrong.
   if (!stat || shown_pid != pid)
-    return Error{Code::unsupported, fmt::format("/proc is not that of this process's pid namespace: it calls {} what is {}",
-                                                shown_pid, pid)};
+    return Error{
+        Code::unsupported,
+        fmt::format("/proc is not that of this process's pid namespace: it calls {} what is {}", shown_pid, pid)};
   PSNAM_TRY(const std::uint64_t pid_namespace, this_pid_namespace());
   return format::ProcessIdentity{
       .pid = pid, .rank = rank, .start_time_ticks = stat->start_time_ticks, .pid_namespace = pid_namespace};

@@ -1,5 +1,5 @@
-// Judges whether the processes of a use may still be alive. One judge serves one pass over many uses and asks the system once
-// for each process.
+// Judges whether the processes of a use may still be alive. One judge serves one pass over many uses and asks the
+// system once for each process.
 #pragma once
 
 #include <cstdint>

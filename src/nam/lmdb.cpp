@@ -168,8 +168,8 @@ Status Environment::open_tables(std::span<const TableSpec> tables, bool make) {
 
 Result<Transaction> Environment::begin(unsigned flags) {
   if (const pid_t here = ::getpid(); here != process_)
-    return Error{Code::unsupported, fmt::format("{} was opened by process {}; its child {} has to open it itself", shown_,
-                                                process_, here)};
+    return Error{Code::unsupported, fmt::format("{} was opened by process {}; its child {} has to open it itself",
+                                                shown_, process_, here)};
   MDB_txn* txn = nullptr;
   int rc = ::mdb_txn_begin(env_, nullptr, flags, &txn);
   if (rc == MDB_READERS_FULL) {

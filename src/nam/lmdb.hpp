@@ -1,8 +1,9 @@
-// Owned LMDB environments and transactions, and what their failures mean here. The only files that speak LMDB's C interface.
+// Owned LMDB environments and transactions, and what their failures mean here. The only files that speak LMDB's C
+// interface.
 //
-// An environment belongs to the process that opened it: LMDB keeps process ids in its reader table and POSIX locks on its lock
-// file, and neither survives a fork. A child that uses its parent's environment is refused, and it never closes it (closing
-// would clear the parent's readers).
+// An environment belongs to the process that opened it: LMDB keeps process ids in its reader table and POSIX locks on
+// its lock file, and neither survives a fork. A child that uses its parent's environment is refused, and it never
+// closes it (closing would clear the parent's readers).
 #pragma once
 
 #include <lmdb.h>
@@ -37,8 +38,8 @@ struct TableSpec {
 
 class Environment;
 
-/// A transaction. Aborted unless committed. Spans that get() and the visitors give are valid until the next change or the end.
-/// Belongs to one thread.
+/// A transaction. Aborted unless committed. Spans that get() and the visitors give are valid until the next change or
+/// the end. Belongs to one thread.
 class Transaction {
  public:
   Transaction(Transaction&& other) noexcept
@@ -87,11 +88,11 @@ class Transaction {
 };
 
 struct EnvironmentOptions {
-  std::string path;              ///< where it is opened
-  std::string shown;             ///< what messages call it
+  std::string path;   ///< where it is opened
+  std::string shown;  ///< what messages call it
   std::span<const TableSpec> tables;
-  bool locking = true;           ///< false only for a file that nobody else can see
-  bool durable = true;           ///< commits reach the disk
+  bool locking = true;  ///< false only for a file that nobody else can see
+  bool durable = true;  ///< commits reach the disk
 };
 
 /// Thread-safe.

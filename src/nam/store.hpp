@@ -4,8 +4,8 @@
 //   DIR/memory/ID   one allocation, ID as 16 hexadecimal digits
 //   DIR/control/ID  shared page of a use, ID likewise; gone when all processes have mapped it
 //
-// Order of steps, so that a process killed anywhere leaves no file without a record and no found window without its memory:
-// record, then file; name away, then file away, then record away.
+// Order of steps, so that a process killed anywhere leaves no file without a record and no found window without its
+// memory: record, then file; name away, then file away, then record away.
 #pragma once
 
 #include <filesystem>
@@ -50,15 +50,17 @@ using Findings = std::vector<std::string>;
 
 class Store final : public WindowService, public NameService, public MemoryStore {
  public:
-  /// Opens, or makes, the store, refuses a folder of another user or with a mode that lets others in (Code::access) and one on a network
-  /// file system (Code::unsupported), and releases what dead processes left. One Store for a folder in a process.
+  /// Opens, or makes, the store, refuses a folder of another user or with a mode that lets others in (Code::access) and
+  /// one on a network file system (Code::unsupported), and releases what dead processes left. One Store for a folder in
+  /// a process.
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   ~Store() override;
 
   Result<WindowUse> create(format::WindowRecord draft, std::span<const format::ProcessIdentity> users) override;
   Result<std::string> set_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt) override;
   Result<format::WindowRecord> find(std::string_view name) override;
-  Result<WindowUse> open(std::string_view name, AccessRight right, std::span<const format::ProcessIdentity> users) override;
+  Result<WindowUse> open(std::string_view name, AccessRight right,
+                         std::span<const format::ProcessIdentity> users) override;
   Result<format::WindowRecord> get(std::uint64_t window_id) override;
   Result<std::uint64_t> duplicate(std::uint64_t use_id) override;
   Status close(std::uint64_t use_id) override;
@@ -78,7 +80,8 @@ class Store final : public WindowService, public NameService, public MemoryStore
 
   Result<StoreSummary> summary();
   Result<std::vector<WindowReport>> list();
-  /// Removes a persistent window: its name goes at once, its memory when the last job that uses it has let go. True if it is gone already.
+  /// Removes a persistent window: its name goes at once, its memory when the last job that uses it has let go. True if
+  /// it is gone already.
   Result<bool> remove(std::string_view name);
   /// Releases what is volatile and has no live user.
   Result<Collected> collect();

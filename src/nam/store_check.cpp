@@ -1,8 +1,8 @@
 // Compares the catalog of the embedded store with its files and with itself.
 //
-// The writer's lock is held meanwhile, so nothing that is compared can change: records do not change without it, a file of a
-// findable window is removed only after a transaction, and a file is made only after its record. Files of windows that are
-// still volatile may be on their way, so only their size limit is judged.
+// The writer's lock is held meanwhile, so nothing that is compared can change: records do not change without it, a file
+// of a findable window is removed only after a transaction, and a file is made only after its record. Files of windows
+// that are still volatile may be on their way, so only their size limit is judged.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -80,11 +80,13 @@ void check_windows(const Contents& all, Findings& findings) {
     check_regions(all, window, findings);
   }
   for (const auto& [name, id] : all.names)
-    if (!all.windows.contains(id)) findings.push_back(fmt::format("the name \"{}\" leads to window {}, which is missing", name, id));
+    if (!all.windows.contains(id))
+      findings.push_back(fmt::format("the name \"{}\" leads to window {}, which is missing", name, id));
   for (const auto& [service, record] : all.services) {
-    const auto name = all.names.find(record.port_name);
-    if (name == all.names.end() || name->second != record.window_id)
-      findings.push_back(fmt::format("the service \"{}\" leads to \"{}\", which is no window's name", service, record.port_name));
+    const auto window = all.windows.find(record.window_id);
+    if (window == all.windows.end() || window->second.name != record.port_name)
+      findings.push_back(
+          fmt::format("the service \"{}\" leads to \"{}\", which is no window's name", service, record.port_name));
   }
 }
 
@@ -116,7 +118,8 @@ void check_allocations(const Contents& all, Findings& findings) {
       findings.push_back(fmt::format("the allocation {:016x} belongs to no window", id));
   }
   if (reserved != all.store.reserved_bytes)
-    findings.push_back(fmt::format("{} bytes count as reserved, the allocations have {}", all.store.reserved_bytes, reserved));
+    findings.push_back(
+        fmt::format("{} bytes count as reserved, the allocations have {}", all.store.reserved_bytes, reserved));
 }
 
 void check_files(const Contents& all, const FileArea& memory, const FileArea& control, Findings& findings) {

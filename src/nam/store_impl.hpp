@@ -3,11 +3,12 @@
 // Why the store survives the death of any process at any point, and any number of processes at once:
 // - Decisions are LMDB transactions: one writer at a time, all or nothing, a dead writer's transaction never happened.
 // - Ids are never given twice, so a file of memory belongs to one record for ever, and removing it twice does no harm.
-// - A window is released in two transactions. The first leaves it volatile, without a name and without a use; from then on
-//   nobody can take it into use: names are how windows are opened, uses how they are duplicated, and set_consistency() refuses
-//   a window without uses. Its files are removed outside. The second removes the records, if they are still there, and gives the capacity
-//   back. Whoever dies in between leaves what the first transaction left, and collect() of anybody goes on from there; two that
-//   do it at once find nothing left to do the second time.
+// - A window is released in two transactions. The first leaves it volatile, without a name and without a use; from then
+// on
+//   nobody can take it into use: names are how windows are opened, uses how they are duplicated, and set_consistency()
+//   refuses a window without uses. Its files are removed outside. The second removes the records, if they are still
+//   there, and gives the capacity back. Whoever dies in between leaves what the first transaction left, and collect()
+//   of anybody goes on from there; two that do it at once find nothing left to do the second time.
 // - That a process has ended is for ever, so a use found dead outside a transaction is dead inside it too.
 #pragma once
 
@@ -66,7 +67,8 @@ struct Store::Impl {
   Status sweep(const FileArea& area, Table table);
 };
 
-/// Takes a window's name, and the service names that lead to it, out of the catalog.
+/// Takes a window's name out of the catalog. The service names that lead to it stay until its records go, so that who
+/// published them can still unpublish them; they are not found meanwhile.
 [[nodiscard]] Status withdraw_name(CatalogTransaction& transaction, const format::WindowRecord& window);
 /// Code::info_value unless `name` is 1 to 255 printable ASCII characters without blanks.
 [[nodiscard]] Status check_window_name(std::string_view name);

@@ -1,4 +1,5 @@
-// Service names of the embedded store: they lead to the name of a window and go when that name goes.
+// Service names of the embedded store: they lead to a window, are found while its name is, and go when its records go,
+// so that a window may be made volatile before or after its services are unpublished.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,14 +16,21 @@ Error no_such_service(std::string_view service, const Folder& folder) {
                fmt::format("the store {} has no service called \"{}\"", folder.path().string(), service)};
 }
 
+/// Whether the window of a service is found by its name at present.
+Result<bool> leads_somewhere(CatalogTransaction& transaction, const format::ServiceRecord& record) {
+  PSNAM_TRY(const auto window, transaction.window(record.window_id));
+  return window && is_findable(*window);
+}
+
 }  // namespace
 
 Status check_service_name(std::string_view name) {
-  const bool clean = std::all_of(name.begin(), name.end(),
-                                 [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
+  const bool clean =
+      std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
   if (name.empty() || name.size() > kMaxServiceBytes || !clean)
-    return Error{Code::info_value, fmt::format("a service name has 1 to {} bytes without control characters, this has {}",
-                                               kMaxServiceBytes, name.size())};
+    return Error{Code::info_value,
+                 fmt::format("a service name has 1 to {} bytes without control characters, this has {}",
+                             kMaxServiceBytes, name.size())};
   return {};
 }
 
@@ -34,9 +42,13 @@ Status Store::publish(std::string_view service, std::string_view port_name) {
   PSNAM_TRY(const auto window_id, transaction.window_called(port_name));
   if (!window_id) return no_such_window(port_name, impl_->folder);
   PSNAM_TRY(const auto taken, transaction.service(service));
-  if (taken)
-    return Error{Code::service_exists,
-                 fmt::format("the service \"{}\" is published already, for \"{}\"", service, taken->port_name)};
+  if (taken) {
+    PSNAM_TRY(const bool found, leads_somewhere(transaction, *taken));
+    if (found)
+      return Error{Code::service_exists,
+                   fmt::format("the service \"{}\" is published already, for \"{}\"", service, taken->port_name)};
+    PSNAM_CHECK(transaction.erase_service(service, taken->window_id));
+  }
   PSNAM_CHECK(transaction.put_service(
       service, format::ServiceRecord{.window_id = *window_id, .port_name = std::string{port_name}}));
   return transaction.commit();
@@ -47,6 +59,8 @@ Result<std::string> Store::lookup(std::string_view service) {
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(auto record, transaction.service(service));
   if (!record) return no_such_service(service, impl_->folder);
+  PSNAM_TRY(const bool found, leads_somewhere(transaction, *record));
+  if (!found) return no_such_service(service, impl_->folder);
   return std::move(record->port_name);
 }
 
@@ -56,8 +70,8 @@ Status Store::unpublish(std::string_view service, std::string_view port_name) {
   PSNAM_TRY(const auto record, transaction.service(service));
   if (!record) return no_such_service(service, impl_->folder);
   if (record->port_name != port_name)
-    return Error{Code::name_not_found,
-                 fmt::format("the service \"{}\" leads to \"{}\", not to \"{}\"", service, record->port_name, port_name)};
+    return Error{Code::name_not_found, fmt::format("the service \"{}\" leads to \"{}\", not to \"{}\"", service,
+                                                   record->port_name, port_name)};
   PSNAM_CHECK(transaction.erase_service(service, record->window_id));
   return transaction.commit();
 }

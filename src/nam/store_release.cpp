@@ -27,6 +27,7 @@ Result<Store::Impl::Dead> Store::Impl::find_dead() {
 }
 
 Result<Collected> Store::Impl::collect() {
+  PSNAM_CHECK(catalog->settle());
   PSNAM_TRY(const Dead dead, find_dead());
   if (dead.uses.empty() && dead.windows.empty()) return Collected{};
   return end(dead.uses, dead.windows);
@@ -84,6 +85,8 @@ Result<std::uint64_t> Store::Impl::forget(const Ended& ended) {
       if (allocation->reserve == format::Reserve::full) bytes += allocation->size_bytes;
       PSNAM_CHECK(transaction.erase_allocation(id));
     }
+    PSNAM_TRY(const auto services, transaction.services_of(release.window_id));
+    for (const auto& service : services) PSNAM_CHECK(transaction.erase_service(service, release.window_id));
     PSNAM_CHECK(transaction.erase_window(release.window_id));
   }
   store.reserved_bytes -= std::min(bytes, store.reserved_bytes);
@@ -93,8 +96,8 @@ Result<std::uint64_t> Store::Impl::forget(const Ended& ended) {
 }
 
 Status Store::Impl::sweep(const FileArea& area, Table table) {
-  // Listed before the catalog is read: the record of a file that is listed was there before the file, and is there still
-  // unless the file is gone again.
+  // Listed before the catalog is read: the record of a file that is listed was there before the file, and is there
+  // still unless the file is gone again.
   PSNAM_TRY(const auto files, area.list());
   PSNAM_TRY(CatalogTransaction transaction, catalog->read());
   for (const auto& file : files) {
@@ -120,7 +123,7 @@ Result<Collected> Store::collect() {
 }
 
 Result<bool> Store::remove(std::string_view name) {
-  PSNAM_CHECK(check_window_name(name));
+  if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   std::vector<format::UseRecord> uses;
   std::uint64_t window_id = 0;
   {
@@ -129,8 +132,8 @@ Result<bool> Store::remove(std::string_view name) {
     if (!id) return no_such_window(name, impl_->folder);
     PSNAM_TRY(auto window, transaction.window(*id));
     if (!window)
-      return Error{Code::corrupt, fmt::format("{}: \"{}\" leads to window {}, which is missing",
-                                              impl_->catalog->shown(), name, *id)};
+      return Error{Code::corrupt,
+                   fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(), name, *id)};
     PSNAM_CHECK(withdraw_name(transaction, *window));
     window->consistency = format::Consistency::volatile_;
     window->in_doubt = false;

@@ -145,9 +145,7 @@ Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft,
 
 Status withdraw_name(CatalogTransaction& transaction, const format::WindowRecord& window) {
   PSNAM_TRY(const auto owner, transaction.window_called(window.name));
-  if (owner == window.id) PSNAM_CHECK(transaction.erase_name(window.name));
-  PSNAM_TRY(const auto services, transaction.services_of(window.id));
-  for (const auto& service : services) PSNAM_CHECK(transaction.erase_service(service, window.id));
+  if (owner == window.id) return transaction.erase_name(window.name);
   return {};
 }
 
@@ -160,7 +158,7 @@ Result<std::string> Store::set_consistency(std::uint64_t window_id, format::Cons
   PSNAM_TRY(const auto uses, transaction.uses_of(window_id));
   if (uses.empty() && !is_findable(*window)) return no_window_with(window_id, impl_->folder);
   if (to_be_found) {
-    if (window->name.empty()) window->name = "psnam-" + format::to_string(window->uuid);
+    if (window->name.empty()) window->name = fmt::format("psnam-{}", format::to_string(window->uuid));
     PSNAM_TRY(const auto owner, transaction.window_called(window->name));
     if (owner && *owner != window_id) return name_taken(window->name, impl_->folder);
     if (!owner) PSNAM_CHECK(transaction.put_name(window->name, window_id));
@@ -176,14 +174,14 @@ Result<std::string> Store::set_consistency(std::uint64_t window_id, format::Cons
 }
 
 Result<format::WindowRecord> Store::find(std::string_view name) {
-  PSNAM_CHECK(check_window_name(name));
+  if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(const auto id, transaction.window_called(name));
   if (!id) return no_such_window(name, impl_->folder);
   PSNAM_TRY(auto window, transaction.window(*id));
   if (!window)
-    return Error{Code::corrupt, fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(),
-                                            name, *id)};
+    return Error{Code::corrupt,
+                 fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(), name, *id)};
   return std::move(*window);
 }
 
@@ -194,9 +192,10 @@ Result<format::WindowRecord> Store::get(std::uint64_t window_id) {
   return std::move(*window);
 }
 
-Result<WindowUse> Store::open(std::string_view name, AccessRight right, std::span<const format::ProcessIdentity> users) {
+Result<WindowUse> Store::open(std::string_view name, AccessRight right,
+                              std::span<const format::ProcessIdentity> users) {
   PSNAM_CHECK(check_users(users));
-  PSNAM_CHECK(check_window_name(name));
+  if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   PSNAM_TRY(const Caller caller, this_caller());
   PSNAM_CHECK(impl_->catalog->require_room(users.size_bytes()));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
@@ -205,9 +204,9 @@ Result<WindowUse> Store::open(std::string_view name, AccessRight right, std::spa
   PSNAM_TRY(auto window, transaction.window(*id));
   if (!window) return no_window_with(*id, impl_->folder);
   if (!may_access(*window, right, caller))
-    return Error{Code::access, fmt::format("the window \"{}\" of user {} has mode {:04o}: user {} may not {} it", name,
-                                           window->uid, window->mode, caller.uid,
-                                           right == AccessRight::read_only ? "read" : "read and write")};
+    return Error{Code::access,
+                 fmt::format("the window \"{}\" of user {} has mode {:04o}: user {} may not {} it", name, window->uid,
+                             window->mode, caller.uid, right == AccessRight::read_only ? "read" : "read and write")};
   PSNAM_TRY(format::StoreRecord store, transaction.store());
   format::UseRecord use = impl_->use_of(*id, users);
   use.id = store.next_id++;
@@ -222,7 +221,8 @@ Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(auto use, transaction.use(use_id));
   if (!use)
-    return Error{Code::name_not_found, fmt::format("the store {} has no use {}", impl_->folder.path().string(), use_id)};
+    return Error{Code::name_not_found,
+                 fmt::format("the store {} has no use {}", impl_->folder.path().string(), use_id)};
   PSNAM_TRY(format::StoreRecord store, transaction.store());
   use->id = store.next_id++;
   PSNAM_CHECK(transaction.put(*use));
@@ -231,8 +231,6 @@ Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {
   return use->id;
 }
 
-Status Store::close(std::uint64_t use_id) {
-  return impl_->end({{use_id}}, {}).status();
-}
+Status Store::close(std::uint64_t use_id) { return impl_->end({{use_id}}, {}).status(); }
 
 }  // namespace psnam::nam

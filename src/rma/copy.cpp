@@ -1,11 +1,14 @@
-// Why these limits (2-core slice of a Xeon of 2 MiB L2 per core and 260 MiB L3, shared memory mapped and warm, GB/s of
+// Why these limits (2-core slice of a Xeon of 2 MiB L2 per core and a shared L3, shared memory mapped and warm, GB/s of
 // memcpy | streaming):
-//   written, then read by nobody here:  64 KiB 44 | 20    1 MiB 26 | 22    1.25 MiB 20.5 | 21.5    2 MiB 14.5 | 20.5
-//                                       16 MiB 14 | 17.5  64 MiB 9 | 16    cold, any size 7 | 11
-//   written, then read by the caller:    1 MiB 23 | 7     4 MiB 10 | 8     16 MiB 9.6 | 8.1        32 MiB 6.3 | 7.2
-// So a put streams as soon as source and destination together leave the L2 cache, and a get, whose destination is about
-// to be read, where memcpy loses in spite of that. Four pages at a time, 128 bytes of each in turn, is 10 to 15 percent
-// faster than one after the other on cold memory: more DRAM banks are busy.
+//   copied, not read again here:   64 KiB 44 | 20    1 MiB 26 | 21       1.25 MiB 20 | 21    2 MiB 14.5 | 20
+//                                  16 MiB 10..14 | 17.5                  64 MiB 9 | 17       cold, any size 7 | 12
+//   copied, then read by the caller, one buffer again and again:      2 MiB 10 | 7    8 MiB 9.2 | 7.5    16 MiB 3.5..9
+//   | 3..4 the same where other data passes the caches in between:           2 MiB 9.4 | 5.8  8 MiB 6.2 | 6.5   16
+//   MiB 2.4 | 2.7
+// So a put streams as soon as source and destination together leave the L2 cache. A get, whose destination is about to
+// be read, streams where that costs its reader nothing unless the reader uses the same buffer over and over; below, the
+// copy alone would be faster streamed, copy and reading together are not. Four pages at a time, 128 bytes of each in
+// turn, is 15 percent faster than one after the other on cold memory: more DRAM banks are busy.
 #include "rma/copy.hpp"
 
 #include <algorithm>

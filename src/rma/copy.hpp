@@ -18,7 +18,7 @@ enum class NextReader {
 
 /// From this length on, the destination is written past the caches.
 [[nodiscard]] constexpr std::size_t streaming_threshold(NextReader reader) noexcept {
-  return reader == NextReader::another_process ? std::size_t{5} << 18 : std::size_t{32} << 20;
+  return reader == NextReader::another_process ? std::size_t{5} << 18 : std::size_t{8} << 20;
 }
 
 namespace detail {

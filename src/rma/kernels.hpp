@@ -151,7 +151,6 @@ class Loops {
     if constexpr (kReplaces<F>) {
       std::memcpy(target, origin, n * sizeof(V));
     } else if constexpr (!kOnlyReads<F>) {
-#pragma GCC ivdep
       for (std::size_t i = 0; i < n; ++i)
         store_value(target + i * sizeof(V),
                     F::combine(load_value<V>(target + i * sizeof(V)), load_value<V>(origin + i * sizeof(V))));

@@ -22,13 +22,13 @@ struct Run {
 
 /// One element of a datatype. Element i of a buffer lies `i * extent` bytes further.
 struct Layout {
-  std::size_t size = 0;            ///< bytes of data
-  std::ptrdiff_t extent = 0;       ///< bytes from one element to the next
-  std::ptrdiff_t true_lb = 0;      ///< first byte of data
-  std::ptrdiff_t true_ub = 0;      ///< one past the last byte of data
-  bool contiguous = false;         ///< n elements are n * size bytes without a gap, beginning at offset true_lb
-  std::vector<Run> runs;           ///< neighbouring blocks merged; empty for size 0
-  Element element{};               ///< the predefined type that all data is built of; of kind none for size 0
+  std::size_t size = 0;        ///< bytes of data
+  std::ptrdiff_t extent = 0;   ///< bytes from one element to the next
+  std::ptrdiff_t true_lb = 0;  ///< first byte of data
+  std::ptrdiff_t true_ub = 0;  ///< one past the last byte of data
+  bool contiguous = false;     ///< n elements are n * size bytes without a gap, beginning at offset true_lb
+  std::vector<Run> runs;       ///< neighbouring blocks merged; empty for size 0
+  Element element{};           ///< the predefined type that all data is built of; of kind none for size 0
 };
 
 }  // namespace psnam::rma

@@ -25,8 +25,10 @@ class RawAndFlat final : public Structure {
     regions.reserve(requests.size());
     for (std::size_t rank = 0; rank < requests.size(); ++rank) {
       if (rank != 0 && requests[rank].size_bytes != 0)
-        return Error{Code::size, fmt::format("size = {} on rank {}: in a psnam_structure_raw_and_flat window only rank 0 passes a size > 0",
-                                             requests[rank].size_bytes, rank)};
+        return Error{
+            Code::size,
+            fmt::format("size = {} on rank {}: in a psnam_structure_raw_and_flat window only rank 0 passes a size > 0",
+                        requests[rank].size_bytes, rank)};
       regions.push_back(region_of(requests[rank]));
     }
     if (regions[0].size_bytes != 0) regions[0].allocation_id = 1;

@@ -1,5 +1,5 @@
-// Structures: which rank's byte is where. A structure checks who may pass a size, and lays the regions of all ranks out over
-// allocations; after that every structure is addressed alike, rank by rank.
+// Structures: which rank's byte is where. A structure checks who may pass a size, and lays the regions of all ranks out
+// over allocations; after that every structure is addressed alike, rank by rank.
 #pragma once
 
 #include <cstdint>

@@ -58,7 +58,8 @@ Status CommTeam::gather_bytes(const void* mine, std::size_t bytes, void* all) {
 
 Status CommTeam::largest(std::vector<std::uint64_t>& words) {
   const std::vector<std::uint64_t> mine = words;
-  const int rc = real_.Allreduce(mine.data(), words.data(), static_cast<int>(words.size()), MPI_UINT64_T, MPI_MAX, comm_);
+  const int rc =
+      real_.Allreduce(mine.data(), words.data(), static_cast<int>(words.size()), MPI_UINT64_T, MPI_MAX, comm_);
   if (rc != MPI_SUCCESS) return mpi_error(real_, "MPI_Allreduce", rc);
   return {};
 }

@@ -1,11 +1,11 @@
-// Why the barrier works. It is a dissemination barrier: in round k each process signals the one 2^k places on and waits for
-// the one 2^k places back; after ceil(log2 n) rounds everybody has heard, directly or not, of everybody. Writers: word
-// arrived[k] of a cell has exactly one, the process 2^k places back, and it only grows (by wrap-around arithmetic), so no
-// reset and no race of two barriers. Readers: the cell's owner. Ordering: the signal is a sequentially consistent exchange,
-// hence a release of everything written before, and the owner's load an acquire. A waiter that is going to sleep sets
-// `sleeping`, then looks at the word once more (inside the futex call); a signaller writes the word, then looks at
-// `sleeping`: one of the two sees the other. A stale read costs one more look. A dead writer is found by the waiter, which
-// looks from time to time whether that process still exists.
+// Why the barrier works. It is a dissemination barrier: in round k each process signals the one 2^k places on and waits
+// for the one 2^k places back; after ceil(log2 n) rounds everybody has heard, directly or not, of everybody. Writers:
+// word arrived[k] of a cell has exactly one, the process 2^k places back, and it only grows (by wrap-around
+// arithmetic), so no reset and no race of two barriers. Readers: the cell's owner. Ordering: the signal is a
+// sequentially consistent exchange, hence a release of everything written before, and the owner's load an acquire. A
+// waiter that is going to sleep sets `sleeping`, then looks at the word once more (inside the futex call); a signaller
+// writes the word, then looks at `sleeping`: one of the two sees the other. A stale read costs one more look. A dead
+// writer is found by the waiter, which looks from time to time whether that process still exists.
 #include <fmt/format.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -19,8 +19,8 @@
 #include <new>
 #include <span>
 
-#include "format/control_page.hpp"
 #include "base/process.hpp"
+#include "format/control_page.hpp"
 #include "sync/team.hpp"
 
 namespace psnam::sync {
@@ -87,10 +87,12 @@ class NodeTeam final : public Team {
   Status agree(Status mine) override {
     say(cells_[rank_], mine);
     PSNAM_CHECK(barrier());
-    const auto* const failed = std::find_if(cells_, cells_ + size_, [](const ControlCell& cell) { return cell.code >= 0; });
+    const auto* const failed =
+        std::find_if(cells_, cells_ + size_, [](const ControlCell& cell) { return cell.code >= 0; });
     Status agreed;
     if (failed != cells_ + size_)
-      agreed = Error{static_cast<Code>(failed->code), std::string{failed->message, failed->message_bytes}, failed->detail};
+      agreed =
+          Error{static_cast<Code>(failed->code), std::string{failed->message, failed->message_bytes}, failed->detail};
     PSNAM_CHECK(barrier());
     return agreed;
   }
@@ -148,7 +150,8 @@ class NodeTeam final : public Team {
   Status check_alive(std::uint32_t awaited, const std::atomic<std::uint32_t>& word, std::uint32_t generation) const {
     const ControlCell& cell = cells_[awaited];
     if (process_runs(cell.pid, cell.start_time_ticks) || has_come(word, generation)) return {};
-    return Error{Code::peer_lost, fmt::format("rank {} of the window (process {}) has ended without taking part", awaited, cell.pid)};
+    return Error{Code::peer_lost,
+                 fmt::format("rank {} of the window (process {}) has ended without taking part", awaited, cell.pid)};
   }
 
   const Real& real_;
@@ -169,17 +172,22 @@ void format_control_page(const Mapping& page, std::span<const format::ProcessIde
     cells[i].start_time_ticks = processes[i].start_time_ticks;
     cells[i].code = -1;
   }
-  *reinterpret_cast<ControlHeader*>(page.data()) = {format::kControlMagic, format::kControlVersion, static_cast<std::uint32_t>(page.bytes()),
+  *reinterpret_cast<ControlHeader*>(page.data()) = {format::kControlMagic, format::kControlVersion,
+                                                    static_cast<std::uint32_t>(page.bytes()),
                                                     static_cast<std::uint32_t>(processes.size())};
 }
 
 Status check_control_page(const Mapping& page, std::size_t processes) {
   const auto* const header = reinterpret_cast<const ControlHeader*>(page.data());
   if (header->magic != format::kControlMagic || header->version != format::kControlVersion)
-    return Error{Code::incompatible, fmt::format("the shared page of the window has version {}, this library speaks version {}: do all ranks load "
-                                                 "the same libpsnam.so?", header->version, format::kControlVersion)};
+    return Error{
+        Code::incompatible,
+        fmt::format("the shared page of the window has version {}, this library speaks version {}: do all ranks load "
+                    "the same libpsnam.so?",
+                    header->version, format::kControlVersion)};
   if (header->processes != processes)
-    return Error{Code::corrupt, fmt::format("the shared page of the window is for {} processes instead of {}", header->processes, processes)};
+    return Error{Code::corrupt, fmt::format("the shared page of the window is for {} processes instead of {}",
+                                            header->processes, processes)};
   return {};
 }
 

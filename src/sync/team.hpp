@@ -1,5 +1,5 @@
-// The processes of a window as a team: they wait for each other, gather one word from each, and agree on success or on one
-// error. All functions are collective over the team, called in the same order by all its processes.
+// The processes of a window as a team: they wait for each other, gather one word from each, and agree on success or on
+// one error. All functions are collective over the team, called in the same order by all its processes.
 #pragma once
 
 #include <mpi.h>
@@ -33,7 +33,8 @@ class Team {
 /// A team over a communicator, by its collectives. Does not own the communicator.
 class CommTeam final : public Team {
  public:
-  CommTeam(const Real& real, MPI_Comm comm, int rank, int size) noexcept : real_{real}, comm_{comm}, rank_{rank}, size_{size} {}
+  CommTeam(const Real& real, MPI_Comm comm, int rank, int size) noexcept
+      : real_{real}, comm_{comm}, rank_{rank}, size_{size} {}
 
   Status barrier() override;
   Result<std::vector<std::uint64_t>> gather(std::uint64_t word) override;
@@ -56,9 +57,10 @@ class CommTeam final : public Team {
 /// A CommTeam over a duplicate of a communicator, which it frees.
 [[nodiscard]] Result<std::unique_ptr<Team>> make_own_comm_team(const Real& real, MPI_Comm comm);
 
-/// A team whose processes share a control page: much faster than the MPI library's barrier, private to one window, and never
-/// waits for a process that has ended (Code::peer_lost). While it waits it lets the MPI library make progress.
-[[nodiscard]] std::unique_ptr<Team> make_node_team(const Real& real, Mapping page, std::uint32_t rank, std::uint32_t size);
+/// A team whose processes share a control page: much faster than the MPI library's barrier, private to one window, and
+/// never waits for a process that has ended (Code::peer_lost). While it waits it lets the MPI library make progress.
+[[nodiscard]] std::unique_ptr<Team> make_node_team(const Real& real, Mapping page, std::uint32_t rank,
+                                                   std::uint32_t size);
 
 /// Prepares a fresh (zeroed) control page for `processes`; done by one process before any of them makes its team.
 void format_control_page(const Mapping& page, std::span<const format::ProcessIdentity> processes) noexcept;

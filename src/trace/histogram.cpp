@@ -37,7 +37,8 @@ std::string Histogram::text(const std::string& title) const {
   std::string text = title + "\n";
   for (std::size_t bin = 0; bin < limits_.size(); ++bin)
     text += fmt::format("  <= {:>12} {:>12}\n", limits_[bin], counts_[bin].load(std::memory_order_relaxed));
-  text += fmt::format("   > {:>12} {:>12}\n", limits_.empty() ? 0 : limits_.back(), counts_.back().load(std::memory_order_relaxed));
+  text += fmt::format("   > {:>12} {:>12}\n", limits_.empty() ? 0 : limits_.back(),
+                      counts_.back().load(std::memory_order_relaxed));
   return text;
 }
 

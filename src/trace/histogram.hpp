@@ -8,7 +8,8 @@
 
 namespace psnam::trace {
 
-/// Bins by size: the first holds up to `min_bytes`, each next one sizes up to 2^shift times more, the last one everything that is left.
+/// Bins by size: the first holds up to `min_bytes`, each next one sizes up to 2^shift times more, the last one
+/// everything that is left.
 class Histogram {
  public:
   Histogram(std::uint64_t min_bytes, std::uint64_t max_bytes, unsigned shift);

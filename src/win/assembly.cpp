@@ -14,13 +14,15 @@ bool can_share_page(const TeamPlan& plan) {
 }
 
 Result<Mapping> make_page(const TeamPlan& plan, const WindowParts& parts) {
-  PSNAM_TRY(Mapping page, parts.store->create_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
+  PSNAM_TRY(Mapping page,
+            parts.store->create_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
   sync::format_control_page(page, plan.job.my_processes(plan.identities));
   return page;
 }
 
 Result<Mapping> open_page(const TeamPlan& plan, const WindowParts& parts) {
-  PSNAM_TRY(Mapping page, parts.store->open_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
+  PSNAM_TRY(Mapping page,
+            parts.store->open_control(parts.use.use_id, format::control_page_bytes(plan.identities.size())));
   PSNAM_CHECK(sync::check_control_page(page, plan.identities.size()));
   return page;
 }
@@ -43,17 +45,22 @@ Status share_page(const TeamPlan& plan, WindowParts& parts) {
   return parts.store->drop_control(parts.use.use_id);
 }
 
+/// A shared page is much faster, but a file system without room for it is no reason to refuse a window that exists.
+Status make_team(const TeamPlan& plan, WindowParts& parts) {
+  if (can_share_page(plan)) {
+    Status shared = plan.team.agree(share_page(plan, parts));
+    if (shared || shared.error().code != Code::no_memory) return shared;
+  }
+  auto team = sync::make_own_comm_team(plan.context.real(), plan.comm);
+  if (team) parts.team = std::move(*team);
+  return plan.team.agree(std::move(team).status());
+}
+
 }  // namespace
 
 Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_node, WindowParts& parts) {
   const Real& real = plan.context.real();
-  if (can_share_page(plan)) {
-    PSNAM_CHECK(plan.team.agree(share_page(plan, parts)));
-  } else {
-    auto team = sync::make_own_comm_team(real, plan.comm);
-    if (team) parts.team = std::move(*team);
-    PSNAM_CHECK(plan.team.agree(std::move(team).status()));
-  }
+  PSNAM_CHECK(make_team(plan, parts));
   auto native = make_native_window(real, plan.info, plan.comm);
   if (native) parts.native = *native;
   PSNAM_CHECK(plan.team.agree(std::move(native).status()));

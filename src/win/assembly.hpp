@@ -1,5 +1,5 @@
-// The last steps that a new window and a connected one have in common: how its ranks wait for each other, the native window
-// that carries its handle, and how remote regions are reached.
+// The last steps that a new window and a connected one have in common: how its ranks wait for each other, the native
+// window that carries its handle, and how remote regions are reached.
 #pragma once
 
 #include <mpi.h>
@@ -17,7 +17,7 @@ namespace psnam::win {
 struct TeamPlan {
   Context& context;
   MPI_Comm comm;
-  MPI_Info info;  ///< the program's, for the native window
+  MPI_Info info;         ///< the program's, for the native window
   sync::CommTeam& team;  ///< over comm
   const Job& job;
   std::span<const RankIdentity> identities;
@@ -25,8 +25,8 @@ struct TeamPlan {
   bool spans_nodes;
 };
 
-/// Fills in `team` and `native` of `parts`, and where remote regions are; `use` and `regions` are there already. Collective; the same
-/// result on every rank.
+/// Fills in `team` and `native` of `parts`, and where remote regions are; `use` and `regions` are there already.
+/// Collective; the same result on every rank.
 [[nodiscard]] Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_node, WindowParts& parts);
 
 }  // namespace psnam::win

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/log.hpp"
 #include "win/assembly.hpp"
+#include "win/names.hpp"
 
 namespace psnam::win {
 namespace {
@@ -64,10 +64,11 @@ Status Connecting::read_wish() {
   if (!wish_.window) return {};
   context_.warn_unknown_keys(pairs);
   PSNAM_TRY(wish_.right, parse_access(pairs));
-  const std::size_t length = request_.port_name == nullptr ? 0 : ::strnlen(request_.port_name, wish_.name.size());
-  if (length == 0 || length == wish_.name.size())
-    return Error{Code::name_not_found, fmt::format("the window name has {} bytes; a name has 1 to {}", length, wish_.name.size() - 1)};
-  std::memcpy(wish_.name.data(), request_.port_name, length);
+  const std::string_view name = request_.port_name == nullptr ? std::string_view{} : window_name(request_.port_name);
+  if (name.empty() || name.size() >= wish_.name.size())
+    return Error{Code::name_not_found,
+                 fmt::format("the window name has {} bytes; a name has 1 to {}", name.size(), wish_.name.size() - 1)};
+  std::copy(name.begin(), name.end(), wish_.name.begin());
   return {};
 }
 
@@ -113,7 +114,8 @@ Status Connecting::look_up() {
     const auto node = static_cast<std::uint32_t>((root_node + i) % job_->nodes());
     if (words[job_->leader(node)] != 0) return share_record(node);
   }
-  return not_found(job_->nodes() == 1 && parts_.store != nullptr ? fmt::format(" in the store {}", parts_.store->node().path) : "");
+  return not_found(
+      job_->nodes() == 1 && parts_.store != nullptr ? fmt::format(" in the store {}", parts_.store->node().path) : "");
 }
 
 Status Connecting::share_record(std::uint32_t from_node) {
@@ -132,17 +134,21 @@ Status Connecting::share_record(std::uint32_t from_node) {
 Status Connecting::check_nodes() const {
   std::string missing;
   for (const format::NodeRecord& node : window_.nodes) {
-    const bool here = std::any_of(parts_.identities.begin(), parts_.identities.end(), [&](const RankIdentity& r) { return r.store == node.store; });
+    const bool here = std::any_of(parts_.identities.begin(), parts_.identities.end(),
+                                  [&](const RankIdentity& r) { return r.store == node.store; });
     if (!here) missing += fmt::format("{}{} (store {})", missing.empty() ? "" : ", ", node.host, node.path);
   }
   if (missing.empty()) return {};
-  return Error{Code::unreachable, fmt::format("window \"{}\" has regions on nodes where this job has no rank: {}", name(), missing)};
+  return Error{Code::unreachable,
+               fmt::format("window \"{}\" has regions on nodes where this job has no rank: {}", name(), missing)};
 }
 
-/// The home node decides whether the window exists; parts in doubt elsewhere are settled by its word.
+/// The home node decides whether the window exists; its word settles parts in doubt elsewhere, and ends those that a
+/// job left which was killed while it removed the window.
 Status Connecting::check_parts() {
   for (const format::NodeRecord& node : window_.nodes) {
-    const auto rank = std::find_if(parts_.identities.begin(), parts_.identities.end(), [&](const RankIdentity& r) { return r.store == node.store; });
+    const auto rank = std::find_if(parts_.identities.begin(), parts_.identities.end(),
+                                   [&](const RankIdentity& r) { return r.store == node.store; });
     parts_.job_node.push_back(job_->node_of(static_cast<std::size_t>(rank - parts_.identities.begin())));
   }
   const auto own = std::find(parts_.job_node.begin(), parts_.job_node.end(), job_->my_node());
@@ -153,13 +159,17 @@ Status Connecting::check_parts() {
   const auto part_of = [&](std::size_t node) { return static_cast<Part>(words[job_->leader(parts_.job_node[node])]); };
   const bool exists = part_of(0) == Part::whole;
   Status settled;
-  if (part == Part::in_doubt && parts_.node < window_.nodes.size())
-    settled = exists ? parts_.store->set_consistency(found_->id, format::Consistency::persistent, false).status()
-                     : parts_.store->remove(name()).status();
+  if (parts_.node < window_.nodes.size()) {
+    if (exists && part == Part::in_doubt)
+      settled = parts_.store->set_consistency(found_->id, format::Consistency::persistent, false).status();
+    else if (!exists && part != Part::absent)
+      settled = parts_.store->remove(name()).status();
+  }
   PSNAM_CHECK(team_.agree(std::move(settled)));
   if (!exists) return not_found(fmt::format(": its home node {} does not have it", window_.nodes[0].host));
   for (std::size_t node = 1; node < window_.nodes.size(); ++node)
-    if (part_of(node) == Part::absent) return not_found(fmt::format(" as a whole: its part on node {} is gone", window_.nodes[node].host));
+    if (part_of(node) == Part::absent)
+      return not_found(fmt::format(" as a whole: its part on node {} is gone", window_.nodes[node].host));
   return {};
 }
 
@@ -256,7 +266,8 @@ Result<std::unique_ptr<Window>> Connection::make_window(MPI_Info info) {
     PSNAM_CHECK(team.agree(std::move(use_id).status()));
     PSNAM_TRY(const auto ids, team.gather(mine));
     parts->use.use_id = ids[job_.leader(job_.my_node())];
-    const Protection protection = parts_.right == nam::AccessRight::read_only ? Protection::read_only : Protection::read_write;
+    const Protection protection =
+        parts_.right == nam::AccessRight::read_only ? Protection::read_only : Protection::read_write;
     parts->regions = std::make_unique<Regions>(parts->use.window, parts_.node, parts_.store, protection);
     const TeamPlan plan{context_, parts_.comm, info, team, job_, parts_.identities, parts_.rank, parts->spans_nodes};
     return finish_parts(plan, parts_.job_node, *parts);
@@ -276,7 +287,8 @@ Status Connection::release() {
 Result<std::unique_ptr<Connection>> connect_window(Context& context, const ConnectRequest& request) {
   int rank = 0;
   int size = 0;
-  if (context.real().Comm_rank(request.comm, &rank) != MPI_SUCCESS || context.real().Comm_size(request.comm, &size) != MPI_SUCCESS)
+  if (context.real().Comm_rank(request.comm, &rank) != MPI_SUCCESS ||
+      context.real().Comm_size(request.comm, &size) != MPI_SUCCESS)
     return std::unique_ptr<Connection>{};
   Connecting connecting{context, request, rank, size};
   PSNAM_TRY(const bool wanted, connecting.wanted());

@@ -13,8 +13,8 @@
 
 namespace psnam::win {
 
-/// What MPI_Comm_connect gives: a hold on a window, on every node of the connecting job. The communicator that carries its
-/// handle is a duplicate of the connecting one.
+/// What MPI_Comm_connect gives: a hold on a window, on every node of the connecting job. The communicator that carries
+/// its handle is a duplicate of the connecting one.
 class Connection {
  public:
   struct Parts {

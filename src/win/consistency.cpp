@@ -25,7 +25,8 @@ Status change_consistency(sync::Team& team, const CatalogSeat& seat, format::Con
     Status kept = step(team, seat, Part::others, consistency, true);
     if (kept) kept = step(team, seat, Part::home, consistency, false);
     if (!kept) {
-      // Back to volatile: it goes with the use. The first error is the one to tell; should this fail too, the part stays in doubt.
+      // Back to volatile: it goes with the use. The first error is the one to tell; should this fail too, the part
+      // stays in doubt.
       if (const Status undone = step(team, seat, Part::others, format::Consistency::volatile_, false); !undone)
         log::warn("a part of the window stays in doubt: {}", undone.error().message);
       return kept;

@@ -1,9 +1,9 @@
-// Making a window persistent or volatile on all nodes that hold a part of it, so that whoever dies in between leaves either
-// the whole window or none.
+// Making a window persistent or volatile on all nodes that hold a part of it, so that whoever dies in between leaves
+// either the whole window or none.
 //
-// One node: one catalog transaction. Several: the home node (the first of the record) decides. To become persistent, the
-// others first keep their part "in doubt", then the home node commits, then the others settle; without the home node's
-// record a part in doubt leads nowhere. To become volatile, the home node goes first.
+// One node: one catalog transaction. Several: the home node (the first of the record) decides. To become persistent,
+// the others first keep their part "in doubt", then the home node commits, then the others settle; without the home
+// node's record a part in doubt leads nowhere. To become volatile, the home node goes first.
 #pragma once
 
 #include <cstddef>

@@ -18,7 +18,8 @@ Result<nam::Store*> Context::open_store(bool create) {
   const std::lock_guard lock{mutex_};
   if (store_) return store_.get();
   if (!allowed_.load(std::memory_order_acquire))
-    return Error{Code::unsupported, "PSNAM windows need MPI_Init or MPI_Init_thread; this program has opened MPI sessions only"};
+    return Error{Code::unsupported,
+                 "PSNAM windows need MPI_Init or MPI_Init_thread; this program has opened MPI sessions only"};
   if (environment_error_) return *environment_error_;
   PSNAM_CHECK(check_manager());
   nam::StoreOptions options;
@@ -35,22 +36,31 @@ void Context::fail_with(Error error) {
 }
 
 Status Context::load_defaults() {
-  PSNAM_TRY(default_pairs_, parse_defaults(options_.defaults));
+  auto pairs = parse_defaults(options_.defaults);
+  defaults_are_broken_ = !pairs;
+  if (!pairs) return pairs.take_error();
+  default_pairs_ = std::move(*pairs);
   return {};
 }
 
 Status Context::check_manager() const {
   if (options_.manager.empty()) return {};
-  return Error{Code::unsupported, fmt::format("PSNAM_MANAGER = \"{}\": this version reaches no manager; unset it to use the embedded store of this node "
-                                              "and user",
-                                              options_.manager)};
+  return Error{
+      Code::unsupported,
+      fmt::format(
+          "PSNAM_MANAGER = \"{}\": this version reaches no manager; unset it to use the embedded store of this node "
+          "and user",
+          options_.manager)};
 }
 
 Status Context::check_path(std::size_t nodes) const {
   if (options_.path == Path::fabric)
-    return Error{Code::unsupported, "PSNAM_PATH = \"fabric\": this version has no fabric; known values here: auto, mapped"};
+    return Error{Code::unsupported,
+                 "PSNAM_PATH = \"fabric\": this version has no fabric; known values here: auto, mapped"};
   if (options_.path == Path::mapped && nodes > 1)
-    return Error{Code::unreachable, fmt::format("PSNAM_PATH = \"mapped\": the ranks are on {} nodes and cannot map each other's memory", nodes)};
+    return Error{
+        Code::unreachable,
+        fmt::format("PSNAM_PATH = \"mapped\": the ranks are on {} nodes and cannot map each other's memory", nodes)};
   return {};
 }
 

@@ -40,12 +40,14 @@ class Context {
   void fail_with(Error error);
   /// PSNAM_DEFAULTS, parsed.
   Status load_defaults();
+  [[nodiscard]] bool defaults_are_broken() const noexcept { return defaults_are_broken_; }
   [[nodiscard]] const std::vector<KeyValue>& default_pairs() const noexcept { return default_pairs_; }
   /// Code::unsupported if PSNAM_MANAGER names a manager, which this version does not reach.
   [[nodiscard]] Status check_manager() const;
   /// Whether a job on `nodes` nodes can have windows with PSNAM_PATH as it is.
   [[nodiscard]] Status check_path(std::size_t nodes) const;
-  /// Whether the histogram counts a message to a region of `manifestation`, moved by a copy (`mapped`) or by the MPI library.
+  /// Whether the histogram counts a message to a region of `manifestation`, moved by a copy (`mapped`) or by the MPI
+  /// library.
   [[nodiscard]] bool counts(format::Manifestation manifestation, bool mapped) const noexcept;
 
   /// Warns, once for each key, that it is not known.
@@ -63,6 +65,7 @@ class Context {
   std::unique_ptr<nam::Store> store_;
   std::set<std::string> warned_keys_;
   std::vector<KeyValue> default_pairs_;
+  bool defaults_are_broken_ = false;
   std::optional<Error> environment_error_;
 };
 

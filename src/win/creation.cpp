@@ -49,15 +49,16 @@ constexpr std::array<CommonKey, 4> kCommonKeys{{
     common_choice<&Facts::consistency, format::kConsistencies>(kConsistencyKey),
     common_choice<&Facts::structure, format::kStructures>(kStructureKey),
     common_choice<&Facts::reserve, format::kReserves>(kReserveKey),
-    {kModeKey, [](const Facts& a, const Facts& b) { return a.mode == b.mode; }, [](const Facts& f) { return fmt::format("{:04o}", f.mode); }},
+    {kModeKey, [](const Facts& a, const Facts& b) { return a.mode == b.mode; },
+     [](const Facts& f) { return fmt::format("{:04o}", f.mode); }},
 }};
 
 Status check_common_keys(std::span<const Facts> facts) {
   for (const CommonKey& row : kCommonKeys) {
     const auto other = std::find_if(facts.begin(), facts.end(), [&](const Facts& f) { return !row.same(facts[0], f); });
     if (other != facts.end())
-      return Error{Code::info_value, fmt::format("{} must be the same on all ranks: it is {} on rank 0, {} on rank {}", row.key, row.text(facts[0]),
-                                                 row.text(*other), other - facts.begin())};
+      return Error{Code::info_value, fmt::format("{} must be the same on all ranks: it is {} on rank 0, {} on rank {}",
+                                                 row.key, row.text(facts[0]), row.text(*other), other - facts.begin())};
   }
   return {};
 }
@@ -65,7 +66,11 @@ Status check_common_keys(std::span<const Facts> facts) {
 class Creation {
  public:
   Creation(Context& context, const CreateRequest& request, int rank, int size)
-      : context_{context}, request_{request}, rank_{rank}, size_{size}, team_{context.real(), request.comm, rank, size} {}
+      : context_{context},
+        request_{request},
+        rank_{rank},
+        size_{size},
+        team_{context.real(), request.comm, rank, size} {}
 
   /// Whether the ranks ask for a PSNAM window: all (true), none (false), some (an error on all).
   Result<bool> wanted();
@@ -105,25 +110,32 @@ class Creation {
 Result<bool> Creation::wanted() {
   PSNAM_TRY(pairs_, psnam_pairs(context_.real(), request_.info));
   pairs_ = with_defaults(std::move(pairs_), context_.default_pairs());
-  const bool mine = is_psnam(pairs_);
+  // With a PSNAM_DEFAULTS that cannot be understood nobody knows what this window should be: the way of PSNAM windows
+  // says so.
+  const bool mine = is_psnam(pairs_) || context_.defaults_are_broken();
   // The largest "size - rank" tells the lowest rank of each kind.
   std::vector<std::uint64_t> votes(2);
   votes[mine ? 0 : 1] = static_cast<std::uint64_t>(size_ - rank_);
   PSNAM_CHECK(team_.largest(votes));
   if (votes[0] != 0 && votes[1] != 0)
-    return Error{Code::info_key, fmt::format("{} is set on rank {} but not on rank {}: all ranks of the window set it, or none; known values: {}",
-                                             kManifestationKey, static_cast<std::uint64_t>(size_) - votes[0],
-                                             static_cast<std::uint64_t>(size_) - votes[1],
-                                             known_names(std::span<const Choice<format::Manifestation>>{format::kManifestations}))};
+    return Error{
+        Code::info_key,
+        fmt::format(
+            "{} is set on rank {} but not on rank {}: all ranks of the window set it, or none; known values: {}",
+            kManifestationKey, static_cast<std::uint64_t>(size_) - votes[0],
+            static_cast<std::uint64_t>(size_) - votes[1],
+            known_names(std::span<const Choice<format::Manifestation>>{format::kManifestations}))};
   return mine;
 }
 
 Status Creation::look_at_request() {
   if (rank_ == 0) context_.warn_unknown_keys(pairs_);
   PSNAM_TRY(info_, parse_create_info(pairs_));
-  if (request_.size < 0) return Error{Code::size, fmt::format("size = {} on rank {} is negative", request_.size, rank_)};
+  if (request_.size < 0)
+    return Error{Code::size, fmt::format("size = {} on rank {} is negative", request_.size, rank_)};
   if (request_.displacement_unit <= 0)
-    return Error{Code::displacement, fmt::format("disp_unit = {} on rank {} is not positive", request_.displacement_unit, rank_)};
+    return Error{Code::displacement,
+                 fmt::format("disp_unit = {} on rank {} is not positive", request_.displacement_unit, rank_)};
   PSNAM_TRY(parts_->store, context_.store());
   return {};
 }
@@ -132,8 +144,15 @@ Status Creation::exchange_facts() {
   const auto describe = [&]() -> Result<Facts> {
     PSNAM_CHECK(look_at_request());
     PSNAM_TRY(const RankIdentity identity, identify(*parts_->store, rank_));
-    return Facts{identity, static_cast<std::uint64_t>(request_.size), static_cast<std::uint64_t>(request_.displacement_unit),
-                 std::hash<std::string>{}(info_.name), info_.mode, info_.manifestation, info_.consistency, info_.structure, info_.reserve};
+    return Facts{identity,
+                 static_cast<std::uint64_t>(request_.size),
+                 static_cast<std::uint64_t>(request_.displacement_unit),
+                 std::hash<std::string>{}(info_.name),
+                 info_.mode,
+                 info_.manifestation,
+                 info_.consistency,
+                 info_.structure,
+                 info_.reserve};
   };
   auto mine = describe();
   const Facts facts = mine ? *mine : Facts{};
@@ -145,11 +164,14 @@ Status Creation::exchange_facts() {
 }
 
 Status Creation::check_name() {
-  const bool same = std::all_of(facts_.begin(), facts_.end(), [&](const Facts& f) { return f.name_hash == facts_[0].name_hash; });
+  const bool same =
+      std::all_of(facts_.begin(), facts_.end(), [&](const Facts& f) { return f.name_hash == facts_[0].name_hash; });
   if (same) return {};
   Status mine;
   if (facts_[static_cast<std::size_t>(rank_)].name_hash != facts_[0].name_hash)
-    mine = Error{Code::info_value, fmt::format("{} must be the same on all ranks: \"{}\" on rank {} is not that of rank 0", kNameKey, info_.name, rank_)};
+    mine =
+        Error{Code::info_value, fmt::format("{} must be the same on all ranks: \"{}\" on rank {} is not that of rank 0",
+                                            kNameKey, info_.name, rank_)};
   return team_.agree(std::move(mine));
 }
 
@@ -164,14 +186,16 @@ Status Creation::check_reachable(std::span<const format::RegionRecord> regions) 
 /// Nodes without a region are not part of the window; the first that has one is its home.
 void Creation::place_on_nodes(std::vector<format::RegionRecord> regions) {
   for (std::uint32_t node = 0; node < job_->nodes(); ++node)
-    if (std::any_of(regions.begin(), regions.end(), [&](const auto& region) { return region.allocation_id != 0 && region.node == node; }))
+    if (std::any_of(regions.begin(), regions.end(),
+                    [&](const auto& region) { return region.allocation_id != 0 && region.node == node; }))
       job_node_.push_back(node);
   if (job_node_.empty()) job_node_.push_back(0);
   for (format::RegionRecord& region : regions) {
     const auto found = std::find(job_node_.begin(), job_node_.end(), region.node);
     region.node = found == job_node_.end() ? 0 : static_cast<std::uint32_t>(found - job_node_.begin());
   }
-  parts_->node = static_cast<std::uint32_t>(std::find(job_node_.begin(), job_node_.end(), job_->my_node()) - job_node_.begin());
+  parts_->node =
+      static_cast<std::uint32_t>(std::find(job_node_.begin(), job_node_.end(), job_->my_node()) - job_node_.begin());
   draft_.regions = std::move(regions);
 }
 
@@ -181,7 +205,8 @@ Status Creation::plan() {
   job_ = std::make_unique<Job>(identities_, rank_);
   std::vector<structures::RankRequest> requests;
   for (std::size_t rank = 0; rank < facts_.size(); ++rank)
-    requests.push_back({facts_[rank].size_bytes, facts_[rank].displacement_unit, job_->node_of(rank), facts_[rank].manifestation});
+    requests.push_back(
+        {facts_[rank].size_bytes, facts_[rank].displacement_unit, job_->node_of(rank), facts_[rank].manifestation});
   PSNAM_TRY(auto regions, structures::structure(info_.structure).plan(requests));
   PSNAM_CHECK(check_reachable(regions));
   place_on_nodes(std::move(regions));
@@ -256,8 +281,9 @@ Status Creation::assemble() {
   const auto rank = static_cast<std::size_t>(rank_);
   PSNAM_TRY(std::byte* const base, parts_->regions->map(rank));
   if (base == nullptr && facts_[rank].size_bytes != 0)
-    return Error{Code::info_value, fmt::format("{} = \"load_store\" on rank {}: its region lies on node {}, not in its own memory", kBaseptrKey, rank_,
-                                               draft_.nodes[draft_.regions[rank].node].host)};
+    return Error{Code::info_value,
+                 fmt::format("{} = \"load_store\" on rank {}: its region lies on node {}, not in its own memory",
+                             kBaseptrKey, rank_, draft_.nodes[draft_.regions[rank].node].host)};
   return {};
 }
 
@@ -281,7 +307,8 @@ void Creation::abandon() noexcept {
   if (parts_->native != MPI_WIN_NULL) context_.real().Win_free(&parts_->native);
   if (!parts_->use_owner) return;
   if (const Status closed = parts_->store->close(parts_->use.use_id); !closed)
-    log::error("what was made for a window that failed stays until the next clean-up of the store: {}", closed.error().message);
+    log::error("what was made for a window that failed stays until the next clean-up of the store: {}",
+               closed.error().message);
 }
 
 Result<std::unique_ptr<Window>> Creation::make() {
@@ -307,7 +334,8 @@ Result<std::unique_ptr<Window>> Creation::make() {
 Result<std::unique_ptr<Window>> create_window(Context& context, const CreateRequest& request) {
   int rank = 0;
   int size = 0;
-  if (context.real().Comm_rank(request.comm, &rank) != MPI_SUCCESS || context.real().Comm_size(request.comm, &size) != MPI_SUCCESS)
+  if (context.real().Comm_rank(request.comm, &rank) != MPI_SUCCESS ||
+      context.real().Comm_size(request.comm, &size) != MPI_SUCCESS)
     return std::unique_ptr<Window>{};
   Creation creation{context, request, rank, size};
   PSNAM_TRY(const bool wanted, creation.wanted());

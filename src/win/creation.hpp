@@ -18,8 +18,9 @@ struct CreateRequest {
   MPI_Comm comm = MPI_COMM_NULL;
 };
 
-/// The window, or null if no rank asks for a PSNAM window, or an error: the same one on all ranks. A window whose keys only a part of
-/// the ranks sets is an error on all: hence this is called, collectively, for windows that will be the MPI library's too.
+/// The window, or null if no rank asks for a PSNAM window, or an error: the same one on all ranks. A window whose keys
+/// only a part of the ranks sets is an error on all: hence this is called, collectively, for windows that will be the
+/// MPI library's too.
 [[nodiscard]] Result<std::unique_ptr<Window>> create_window(Context& context, const CreateRequest& request);
 
 }  // namespace psnam::win

@@ -8,12 +8,14 @@ namespace psnam::win {
 namespace {
 
 /// Maps and attaches the allocations this process hosts; fills in their regions' addresses.
-Status attach_hosted(const Real& real, const Job& job, int my_rank, const format::WindowRecord& window, std::span<const std::uint32_t> job_node,
-                     Regions& regions, MPI_Win native, std::vector<std::uint64_t>& addresses) {
+Status attach_hosted(const Real& real, const Job& job, int my_rank, const format::WindowRecord& window,
+                     std::span<const std::uint32_t> job_node, Regions& regions, MPI_Win native,
+                     std::vector<std::uint64_t>& addresses) {
   std::set<std::uint64_t> attached;
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
     const format::RegionRecord& region = window.regions[rank];
-    if (region.size_bytes == 0 || host_of(job, job_node[region.node], rank) != static_cast<std::uint32_t>(my_rank)) continue;
+    if (region.size_bytes == 0 || host_of(job, job_node[region.node], rank) != static_cast<std::uint32_t>(my_rank))
+      continue;
     PSNAM_TRY(std::byte* const base, regions.map(rank));
     if (const auto bytes = regions.allocation(rank); attached.insert(region.allocation_id).second)
       if (const int rc = real.Win_attach(native, bytes.data(), static_cast<MPI_Aint>(bytes.size())); rc != MPI_SUCCESS)
@@ -39,17 +41,20 @@ Result<MPI_Win> make_native_window(const Real& real, MPI_Info info, MPI_Comm com
 
 std::uint32_t host_of(const Job& job, std::uint32_t node, std::size_t region_rank) {
   const std::vector<std::uint32_t> ranks = job.ranks_of(node);
-  if (std::binary_search(ranks.begin(), ranks.end(), static_cast<std::uint32_t>(region_rank))) return static_cast<std::uint32_t>(region_rank);
+  if (std::binary_search(ranks.begin(), ranks.end(), static_cast<std::uint32_t>(region_rank)))
+    return static_cast<std::uint32_t>(region_rank);
   return ranks[region_rank % ranks.size()];
 }
 
-Status expose_regions(const Real& real, sync::CommTeam& team, const Job& job, int my_rank, const format::WindowRecord& window,
-                      std::span<const std::uint32_t> job_node, Regions& regions, MPI_Win native) {
+Status expose_regions(const Real& real, sync::CommTeam& team, const Job& job, int my_rank,
+                      const format::WindowRecord& window, std::span<const std::uint32_t> job_node, Regions& regions,
+                      MPI_Win native) {
   std::vector<std::uint64_t> addresses(window.regions.size());
   PSNAM_CHECK(team.agree(attach_hosted(real, job, my_rank, window, job_node, regions, native, addresses)));
   PSNAM_CHECK(team.largest(addresses));
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank)
-    regions.place(rank, static_cast<int>(host_of(job, job_node[window.regions[rank].node], rank)), static_cast<MPI_Aint>(addresses[rank]));
+    regions.place(rank, static_cast<int>(host_of(job, job_node[window.regions[rank].node], rank)),
+                  static_cast<MPI_Aint>(addresses[rank]));
   return {};
 }
 

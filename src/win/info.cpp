@@ -23,7 +23,9 @@ Status set_mode(CreateInfo& info, const std::string& value) {
   std::uint32_t mode = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), mode, 8);
   if (error != std::errc{} || end != value.data() + value.size() || mode > 0777)
-    return Error{Code::info_value, fmt::format("{} = \"{}\" is not a mode: known values are the octal numbers 0 to 0777", kModeKey, value)};
+    return Error{
+        Code::info_value,
+        fmt::format("{} = \"{}\" is not a mode: known values are the octal numbers 0 to 0777", kModeKey, value)};
   info.mode = mode;
   return {};
 }
@@ -31,21 +33,24 @@ Status set_mode(CreateInfo& info, const std::string& value) {
 Status set_name(CreateInfo& info, const std::string& value) {
   const bool printable = std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (value.empty() || value.size() > kMaxNameBytes || !printable)
-    return Error{Code::info_value, fmt::format("{} = \"{}\" ({} bytes) is not a name: 1 to {} printable characters without blanks", kNameKey, value,
-                                               value.size(), kMaxNameBytes)};
+    return Error{Code::info_value,
+                 fmt::format("{} = \"{}\" ({} bytes) is not a name: 1 to {} printable characters without blanks",
+                             kNameKey, value, value.size(), kMaxNameBytes)};
   info.name = value;
   return {};
 }
 
 Status refuse_allocation_id(CreateInfo&, const std::string& value) {
-  return Error{Code::unsupported, fmt::format("{} = \"{}\": windows over existing allocations are not available in this version",
-                                              kLibnamAllocationIdKey, value)};
+  return Error{Code::unsupported,
+               fmt::format("{} = \"{}\": windows over existing allocations are not available in this version",
+                           kLibnamAllocationIdKey, value)};
 }
 
 template <const std::string_view& Key>
 Status refuse_segment_key(CreateInfo& info, const std::string& value) {
   if (info.manifestation == format::Manifestation::segment) return {};
-  return Error{Code::info_key, fmt::format("{} = \"{}\" goes with {} = \"psnam_manifestation_segment\" only", Key, value, kManifestationKey)};
+  return Error{Code::info_key, fmt::format("{} = \"{}\" goes with {} = \"psnam_manifestation_segment\" only", Key,
+                                           value, kManifestationKey)};
 }
 
 enum class Use { create, connect, read_back };
@@ -80,7 +85,9 @@ constexpr std::array<Row, 13> kKeys{{
        return set_choice<&CreateInfo::reserve, format::kReserves>(info, kReserveKey, value);
      }},
     {kBaseptrKey, Use::create,
-     [](CreateInfo& info, const std::string& value) { return set_choice<&CreateInfo::baseptr, kBaseptrs>(info, kBaseptrKey, value); }},
+     [](CreateInfo& info, const std::string& value) {
+       return set_choice<&CreateInfo::baseptr, kBaseptrs>(info, kBaseptrKey, value);
+     }},
     {kAllocationIdKey, Use::read_back, nullptr},
     {kConnectKey, Use::connect, nullptr},
     {kAccessKey, Use::connect, nullptr},
@@ -136,7 +143,8 @@ Result<std::vector<KeyValue>> parse_defaults(std::string_view text) {
 }
 
 const std::string* find_value(const std::vector<KeyValue>& pairs, std::string_view key) noexcept {
-  const auto found = std::find_if(pairs.begin(), pairs.end(), [key](const KeyValue& pair) { return pair.first == key; });
+  const auto found =
+      std::find_if(pairs.begin(), pairs.end(), [key](const KeyValue& pair) { return pair.first == key; });
   return found == pairs.end() ? nullptr : &found->second;
 }
 
@@ -171,13 +179,15 @@ Result<nam::AccessRight> parse_access(const std::vector<KeyValue>& pairs) {
 }
 
 Result<bool> parse_connect(const std::vector<KeyValue>& pairs) {
-  constexpr std::array<Choice<bool>, 2> kBooleans{{{"true", "the port name is a window's", true}, {"false", "it is a port's", false}}};
+  constexpr std::array<Choice<bool>, 2> kBooleans{
+      {{"true", "the port name is a window's", true}, {"false", "it is a port's", false}}};
   const std::string* const value = find_value(pairs, kConnectKey);
   if (value == nullptr) return false;
   return choose(kConnectKey, *value, kBooleans);
 }
 
-Result<std::optional<format::Consistency>> parse_set_info(const std::vector<KeyValue>& pairs, const std::vector<KeyValue>& now) {
+Result<std::optional<format::Consistency>> parse_set_info(const std::vector<KeyValue>& pairs,
+                                                          const std::vector<KeyValue>& now) {
   std::optional<format::Consistency> change;
   for (const auto& [key, value] : pairs) {
     if (row_of(key) == nullptr) continue;
@@ -187,7 +197,8 @@ Result<std::optional<format::Consistency>> parse_set_info(const std::vector<KeyV
     }
     const std::string* const present = find_value(now, key);
     if (present != nullptr && *present != value)
-      return Error{Code::info_key, fmt::format("{} = \"{}\": MPI_Win_set_info changes {} only; {} is \"{}\"", key, value, kConsistencyKey, key, *present)};
+      return Error{Code::info_key, fmt::format("{} = \"{}\": MPI_Win_set_info changes {} only; {} is \"{}\"", key,
+                                               value, kConsistencyKey, key, *present)};
   }
   return change;
 }

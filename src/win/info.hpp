@@ -83,9 +83,9 @@ using KeyValue = std::pair<std::string, std::string>;
 /// True if `info` asks MPI_Comm_connect for a window ("psnam_window_connect" = "true").
 [[nodiscard]] Result<bool> parse_connect(const std::vector<KeyValue>& pairs);
 
-/// What MPI_Win_set_info asks to change: the consistency, if anything. `now` are the pairs in force; a known key with another
-/// value than in force is Code::info_key, since only the consistency can be changed.
+/// What MPI_Win_set_info asks to change: the consistency, if anything. `now` are the pairs in force; a known key with
+/// another value than in force is Code::info_key, since only the consistency can be changed.
 [[nodiscard]] Result<std::optional<format::Consistency>> parse_set_info(const std::vector<KeyValue>& pairs,
-                                                                         const std::vector<KeyValue>& now);
+                                                                        const std::vector<KeyValue>& now);
 
 }  // namespace psnam::win

@@ -58,7 +58,8 @@ std::uint32_t Job::my_place() const noexcept {
   return static_cast<std::uint32_t>(std::count(begin, begin + static_cast<std::ptrdiff_t>(my_rank_), my_node()));
 }
 
-Result<std::vector<format::NodeRecord>> exchange_nodes(sync::CommTeam& team, const Job& job, const format::NodeRecord& mine) {
+Result<std::vector<format::NodeRecord>> exchange_nodes(sync::CommTeam& team, const Job& job,
+                                                       const format::NodeRecord& mine) {
   std::vector<format::NodeRecord> nodes;
   for (std::uint32_t node = 0; node < job.nodes(); ++node) {
     WireNode wire{};

@@ -1,4 +1,5 @@
-// The ranks of a communicator and the nodes they are on. A node is a store: ranks that share one can map each other's memory.
+// The ranks of a communicator and the nodes they are on. A node is a store: ranks that share one can map each other's
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,7 @@ class Job {
 };
 
 /// Who the nodes are, told by their leaders to all.
-[[nodiscard]] Result<std::vector<format::NodeRecord>> exchange_nodes(sync::CommTeam& team, const Job& job, const format::NodeRecord& mine);
+[[nodiscard]] Result<std::vector<format::NodeRecord>> exchange_nodes(sync::CommTeam& team, const Job& job,
+                                                                     const format::NodeRecord& mine);
 
 }  // namespace psnam::win

@@ -2,10 +2,16 @@
 
 namespace psnam::win {
 
+std::string_view window_name(const char* port_name) noexcept {
+  std::string_view name{port_name};
+  while (name.ends_with(' ')) name.remove_suffix(1);
+  return name;
+}
+
 Result<bool> publish_name(Context& context, const char* service, const char* port_name) {
   PSNAM_TRY(nam::Store* const store, context.existing_store());
   if (store == nullptr) return false;
-  Status published = store->publish(service, port_name);
+  Status published = store->publish(service, std::string{window_name(port_name)});
   if (!published && published.error().code == Code::name_not_found) return false;
   PSNAM_CHECK(std::move(published));
   return true;
@@ -23,7 +29,7 @@ Result<std::optional<std::string>> lookup_name(Context& context, const char* ser
 Result<bool> unpublish_name(Context& context, const char* service, const char* port_name) {
   PSNAM_TRY(nam::Store* const store, context.existing_store());
   if (store == nullptr) return false;
-  Status unpublished = store->unpublish(service, port_name);
+  Status unpublished = store->unpublish(service, std::string{window_name(port_name)});
   if (!unpublished && unpublished.error().code == Code::service_not_found) return false;
   PSNAM_CHECK(std::move(unpublished));
   return true;

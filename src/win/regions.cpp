@@ -4,7 +4,8 @@
 
 namespace psnam::win {
 
-Regions::Regions(const format::WindowRecord& record, std::uint32_t node, nam::MemoryStore* memory, Protection protection)
+Regions::Regions(const format::WindowRecord& record, std::uint32_t node, nam::MemoryStore* memory,
+                 Protection protection)
     : record_{record},
       memory_{memory},
       protection_{protection},
@@ -17,7 +18,9 @@ Regions::Regions(const format::WindowRecord& record, std::uint32_t node, nam::Me
   }
 }
 
-std::uint64_t Regions::allocation_bytes(std::size_t rank) const { return structures::allocation_bytes(record_.regions, rank); }
+std::uint64_t Regions::allocation_bytes(std::size_t rank) const {
+  return structures::allocation_bytes(record_.regions, rank);
+}
 
 Result<std::unique_ptr<manifestations::Manifestation>> Regions::manifestation(std::size_t rank) const {
   return manifestations::make_manifestation(record_.regions[rank].manifestation, *memory_);

@@ -1,8 +1,9 @@
-// The regions of a window as this process reaches them: mapped, when they are on its node, else through the MPI library.
+// The regions of a window as this process reaches them: mapped, when they are on its node, else through the MPI
+// library.
 //
-// Regions of other ranks are mapped on first use: a window of many ranks costs only what is touched. `base` goes once from
-// null to its final value, published with release; a reader that still sees null takes the slow way, which maps under the
-// mutex and finds the work done.
+// Regions of other ranks are mapped on first use: a window of many ranks costs only what is touched. `base` goes once
+// from null to its final value, published with release; a reader that still sees null takes the slow way, which maps
+// under the mutex and finds the work done.
 #pragma once
 
 #include <mpi.h>
@@ -25,8 +26,8 @@ struct Target {
   std::atomic<std::byte*> base{nullptr};  ///< first byte of the region in this process, once it is mapped
   std::uint64_t size_bytes = 0;
   std::uint64_t displacement_unit = 1;
-  int host = -1;               ///< for a region of another node: the rank whose native window exposes it, ...
-  MPI_Aint host_address = 0;   ///< ... and where
+  int host = -1;              ///< for a region of another node: the rank whose native window exposes it, ...
+  MPI_Aint host_address = 0;  ///< ... and where
   bool local = true;
 };
 

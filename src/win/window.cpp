@@ -29,7 +29,8 @@ Status check_buffer(const Transfer& transfer, const rma::Layout& layout, std::ui
 Result<std::int64_t> displacement_bytes(MPI_Aint displacement, std::uint64_t unit) {
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(static_cast<std::int64_t>(displacement), static_cast<std::int64_t>(unit), &bytes))
-    return Error{Code::range, fmt::format("target_disp = {} times the displacement unit {} leaves every region", displacement, unit)};
+    return Error{Code::range, fmt::format("target_disp = {} times the displacement unit {} leaves every region",
+                                          displacement, unit)};
   return bytes;
 }
 
@@ -68,15 +69,18 @@ void Window::set_epoch(bool open) noexcept {
 
 Status Window::check_epoch(Direction direction) const {
   if (direction == Direction::put && parts_->right == nam::AccessRight::read_only)
-    return Error{Code::access, fmt::format("put to window \"{}\": it was connected with psnam_access = \"read_only\"", record().name)};
+    return Error{Code::access, fmt::format("put to window \"{}\": it was connected with psnam_access = \"read_only\"",
+                                           record().name)};
   if ((state_.load(std::memory_order_relaxed) & kFenceEpoch) == 0)
-    return Error{Code::sync, fmt::format("{} outside an epoch: no MPI_Win_fence has opened one", direction == Direction::put ? "put" : "get")};
+    return Error{Code::sync, fmt::format("{} outside an epoch: no MPI_Win_fence has opened one",
+                                         direction == Direction::put ? "put" : "get")};
   return {};
 }
 
 Result<Target*> Window::check_rank(int rank) {
   if (rank < 0 || static_cast<std::uint32_t>(rank) >= target_total_)
-    return Error{Code::rank, fmt::format("target_rank = {}: the window has the ranks 0 to {}", rank, static_cast<std::int64_t>(target_total_) - 1)};
+    return Error{Code::rank, fmt::format("target_rank = {}: the window has the ranks 0 to {}", rank,
+                                         static_cast<std::int64_t>(target_total_) - 1)};
   return &(*parts_->regions)[static_cast<std::size_t>(rank)];
 }
 
@@ -93,8 +97,10 @@ Status Window::transfer(Direction direction, const Transfer& transfer) {
   PSNAM_TRY(Target* const target, check_rank(transfer.target_rank));
   PSNAM_TRY(const rma::LayoutRef origin_layout, context_.types().find(transfer.origin_type));
   PSNAM_TRY(const rma::LayoutRef target_layout, context_.types().find(transfer.target_type));
-  PSNAM_TRY(const std::uint64_t bytes, rma::matching_bytes(transfer.origin_count, *origin_layout, transfer.target_count, *target_layout));
-  PSNAM_TRY(const std::int64_t displacement, displacement_bytes(transfer.target_displacement, target->displacement_unit));
+  PSNAM_TRY(const std::uint64_t bytes,
+            rma::matching_bytes(transfer.origin_count, *origin_layout, transfer.target_count, *target_layout));
+  PSNAM_TRY(const std::int64_t displacement,
+            displacement_bytes(transfer.target_displacement, target->displacement_unit));
   PSNAM_CHECK(rma::check_bounds(displacement, transfer.target_count, *target_layout, target->size_bytes));
   PSNAM_CHECK(check_buffer(transfer, *origin_layout, bytes));
   if (bytes == 0) return {};
@@ -103,7 +109,8 @@ Status Window::transfer(Direction direction, const Transfer& transfer) {
     return transfer_remote(direction, transfer, *target, displacement);
   }
   PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(transfer.target_rank)));
-  const rma::Side origin{static_cast<std::byte*>(transfer.origin), static_cast<std::uint64_t>(transfer.origin_count), origin_layout.get()};
+  const rma::Side origin{static_cast<std::byte*>(transfer.origin), static_cast<std::uint64_t>(transfer.origin_count),
+                         origin_layout.get()};
   const rma::Side side{base + displacement, static_cast<std::uint64_t>(transfer.target_count), target_layout.get()};
   if (direction == Direction::put)
     rma::transfer(side, origin);
@@ -113,47 +120,55 @@ Status Window::transfer(Direction direction, const Transfer& transfer) {
   return {};
 }
 
-Status Window::transfer_remote(Direction direction, const Transfer& t, const Target& target, MPI_Aint displacement_bytes) {
+Status Window::transfer_remote(Direction direction, const Transfer& t, const Target& target,
+                               MPI_Aint displacement_bytes) {
   const Real& real = context_.real();
   const MPI_Aint address = target.host_address + displacement_bytes;
   int rc = MPI_SUCCESS;
   if (t.origin_count <= INT_MAX && t.target_count <= INT_MAX) {
     const auto origin_count = static_cast<int>(t.origin_count);
     const auto target_count = static_cast<int>(t.target_count);
-    rc = direction == Direction::put
-             ? real.Put(t.origin, origin_count, t.origin_type, target.host, address, target_count, t.target_type, native())
-             : real.Get(t.origin, origin_count, t.origin_type, target.host, address, target_count, t.target_type, native());
+    rc = direction == Direction::put ? real.Put(t.origin, origin_count, t.origin_type, target.host, address,
+                                                target_count, t.target_type, native())
+                                     : real.Get(t.origin, origin_count, t.origin_type, target.host, address,
+                                                target_count, t.target_type, native());
   } else if (real.Put_c == nullptr || real.Get_c == nullptr) {
     return Error{Code::count, fmt::format("count {}: this MPI library moves at most {} elements at once between nodes",
                                           std::max(t.origin_count, t.target_count), INT_MAX)};
   } else {
-    rc = direction == Direction::put
-             ? real.Put_c(t.origin, t.origin_count, t.origin_type, target.host, address, t.target_count, t.target_type, native())
-             : real.Get_c(t.origin, t.origin_count, t.origin_type, target.host, address, t.target_count, t.target_type, native());
+    rc = direction == Direction::put ? real.Put_c(t.origin, t.origin_count, t.origin_type, target.host, address,
+                                                  t.target_count, t.target_type, native())
+                                     : real.Get_c(t.origin, t.origin_count, t.origin_type, target.host, address,
+                                                  t.target_count, t.target_type, native());
   }
   if (rc != MPI_SUCCESS)
-    return raised_mpi_error(real, direction == Direction::put ? "MPI_Put to another node" : "MPI_Get from another node", rc);
+    return raised_mpi_error(real, direction == Direction::put ? "MPI_Put to another node" : "MPI_Get from another node",
+                            rc);
   return {};
 }
 
 Status Window::fence(int bits) {
-  PSNAM_TRY(const sync::FenceAssertions assertions, sync::FenceAssertions::parse(bits));
-  // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt.
+  const auto assertions = sync::FenceAssertions::parse(bits);
+  // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt. And
+  // after an assertion that is wrong on this rank: the others wait for it.
   if (parts_->spans_nodes) {
-    const int rc = context_.real().Win_fence(assertions.bits(), native());
+    const int rc = context_.real().Win_fence(assertions ? bits : 0, native());
     if (rc != MPI_SUCCESS) return raised_mpi_error(context_.real(), "MPI_Win_fence between nodes", rc);
   } else {
     PSNAM_CHECK(parts_->team->barrier());
   }
-  set_epoch(!assertions.opens_no_epoch());
+  if (!assertions) return assertions.error();
+  set_epoch(!assertions->opens_no_epoch());
   return {};
 }
 
 std::vector<KeyValue> Window::keys_in_force() const {
   const format::WindowRecord& window = record();
-  const auto own = static_cast<std::size_t>(parts_->rank) < window.regions.size() ? static_cast<std::size_t>(parts_->rank) : 0;
+  const auto own =
+      static_cast<std::size_t>(parts_->rank) < window.regions.size() ? static_cast<std::size_t>(parts_->rank) : 0;
   std::vector<KeyValue> pairs{
-      {std::string{kManifestationKey}, std::string{name_of(window.regions[own].manifestation, format::kManifestations)}},
+      {std::string{kManifestationKey},
+       std::string{name_of(window.regions[own].manifestation, format::kManifestations)}},
       {std::string{kConsistencyKey}, std::string{name_of(window.consistency, format::kConsistencies)}},
       {std::string{kStructureKey}, std::string{name_of(window.structure, format::kStructures)}},
       {std::string{kModeKey}, fmt::format("{:04o}", window.mode)},
@@ -170,7 +185,8 @@ std::vector<KeyValue> Window::keys_in_force() const {
 Result<MPI_Info> Window::get_info() const {
   const Real& real = context_.real();
   MPI_Info info = MPI_INFO_NULL;
-  if (const int rc = real.Win_get_info(native(), &info); rc != MPI_SUCCESS) return raised_mpi_error(real, "MPI_Win_get_info", rc);
+  if (const int rc = real.Win_get_info(native(), &info); rc != MPI_SUCCESS)
+    return raised_mpi_error(real, "MPI_Win_get_info", rc);
   for (const auto& [key, value] : keys_in_force())
     if (const int rc = real.Info_set(info, key.c_str(), value.c_str()); rc != MPI_SUCCESS) {
       real.Info_free(&info);
@@ -185,8 +201,9 @@ Status Window::set_info(MPI_Info info) {
     if (parts_->rank == 0) context_.warn_unknown_keys(pairs);
     PSNAM_TRY(const auto change, parse_set_info(pairs, keys_in_force()));
     if (change && *change != record().consistency && parts_->right == nam::AccessRight::read_only)
-      return Error{Code::access, fmt::format("{} = \"{}\": window \"{}\" was connected with psnam_access = \"read_only\"", kConsistencyKey,
-                                             name_of(*change, format::kConsistencies), record().name)};
+      return Error{Code::access,
+                   fmt::format("{} = \"{}\": window \"{}\" was connected with psnam_access = \"read_only\"",
+                               kConsistencyKey, name_of(*change, format::kConsistencies), record().name)};
     return change;
   };
   auto change = parse();
@@ -196,10 +213,11 @@ Status Window::set_info(MPI_Info info) {
   const auto other = std::find_if(words.begin(), words.end(), [&](std::uint64_t w) { return w != words[0]; });
   if (other != words.end()) {
     const auto text = [](std::uint64_t w) {
-      return w == 0 ? std::string_view{"(absent)"} : name_of(static_cast<format::Consistency>(w), format::kConsistencies);
+      return w == 0 ? std::string_view{"(absent)"}
+                    : name_of(static_cast<format::Consistency>(w), format::kConsistencies);
     };
-    return Error{Code::info_value, fmt::format("{} differs between ranks: \"{}\" on rank 0, \"{}\" on rank {}", kConsistencyKey, text(words[0]),
-                                               text(*other), other - words.begin())};
+    return Error{Code::info_value, fmt::format("{} differs between ranks: \"{}\" on rank 0, \"{}\" on rank {}",
+                                               kConsistencyKey, text(words[0]), text(*other), other - words.begin())};
   }
   if (info != MPI_INFO_NULL)
     if (const int rc = context_.real().Win_set_info(native(), info); rc != MPI_SUCCESS)
@@ -218,7 +236,8 @@ Status Window::apply_consistency(format::Consistency consistency) {
 Result<Window::RegionView> Window::query(int rank) {
   if (rank == MPI_PROC_NULL) {
     const auto& regions = record().regions;
-    const auto first = std::find_if(regions.begin(), regions.end(), [](const auto& region) { return region.size_bytes != 0; });
+    const auto first =
+        std::find_if(regions.begin(), regions.end(), [](const auto& region) { return region.size_bytes != 0; });
     if (first == regions.end()) return RegionView{0, 1, nullptr};
     rank = static_cast<int>(first - regions.begin());
   }

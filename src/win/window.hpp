@@ -1,9 +1,9 @@
-// A PSNAM window as one process of the job holds it: the checks of an operation, the fast way of a contiguous put and get,
-// and what the program may ask and set.
+// A PSNAM window as one process of the job holds it: the checks of an operation, the fast way of a contiguous put and
+// get, and what the program may ask and set.
 //
-// Hot path: MPI_Put with one predefined type, equal on both sides, into a mapped region, in an open epoch, is a handful of
-// loads and one copy; it allocates nothing, locks nothing and asks the MPI library nothing. Everything else (derived types,
-// regions of other nodes, first touch, errors, histograms) takes put() and get().
+// Hot path: MPI_Put with one predefined type, equal on both sides, into a mapped region, in an open epoch, is a handful
+// of loads and one copy; it allocates nothing, locks nothing and asks the MPI library nothing. Everything else (derived
+// types, regions of other nodes, first touch, errors, histograms) takes put() and get().
 #pragma once
 
 #include <mpi.h>
@@ -62,19 +62,25 @@ class Window {
   [[nodiscard]] MPI_Win native() const noexcept { return parts_->native; }
 
   /// The hot path. False if this is not the simple case, and nothing is done.
-  [[nodiscard]] bool try_put(const void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank, MPI_Aint displacement,
-                             std::uint64_t target_count, MPI_Datatype target_type) const noexcept {
+  [[nodiscard]] bool try_put(const void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
+                             MPI_Aint displacement, std::uint64_t target_count,
+                             MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
-    if (origin == nullptr || !resolve_simple(kFastPut, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
+    if (origin == nullptr || !resolve_simple(kFastPut, origin_count, origin_type, target_rank, displacement,
+                                             target_count, target_type, target, bytes))
+      return false;
     rma::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
     return true;
   }
-  [[nodiscard]] bool try_get(void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank, MPI_Aint displacement,
-                             std::uint64_t target_count, MPI_Datatype target_type) const noexcept {
+  [[nodiscard]] bool try_get(void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
+                             MPI_Aint displacement, std::uint64_t target_count,
+                             MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
-    if (origin == nullptr || !resolve_simple(kFastGet, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
+    if (origin == nullptr || !resolve_simple(kFastGet, origin_count, origin_type, target_rank, displacement,
+                                             target_count, target_type, target, bytes))
+      return false;
     rma::copy_bytes(static_cast<std::byte*>(origin), target, bytes, rma::NextReader::caller);
     return true;
   }
@@ -112,9 +118,9 @@ class Window {
   static constexpr std::uint32_t kFastGet = 2;
   static constexpr std::uint32_t kFenceEpoch = 4;
 
-  [[nodiscard]] bool resolve_simple(std::uint32_t permission, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
-                                    MPI_Aint displacement, std::uint64_t target_count, MPI_Datatype target_type, std::byte*& target,
-                                    std::uint64_t& bytes) const noexcept {
+  [[nodiscard]] bool resolve_simple(std::uint32_t permission, std::uint64_t origin_count, MPI_Datatype origin_type,
+                                    int target_rank, MPI_Aint displacement, std::uint64_t target_count,
+                                    MPI_Datatype target_type, std::byte*& target, std::uint64_t& bytes) const noexcept {
     if ((state_.load(std::memory_order_relaxed) & permission) == 0) return false;
     if (origin_type != target_type || origin_count != target_count) return false;
     const std::size_t type_bytes = types_.predefined_size(origin_type);
@@ -122,7 +128,8 @@ class Window {
     const Target& region = targets_[target_rank];
     std::byte* const base = region.base.load(std::memory_order_acquire);
     std::uint64_t start = 0;
-    if (base == nullptr || __builtin_mul_overflow(static_cast<std::uint64_t>(displacement), region.displacement_unit, &start) ||
+    if (base == nullptr ||
+        __builtin_mul_overflow(static_cast<std::uint64_t>(displacement), region.displacement_unit, &start) ||
         __builtin_mul_overflow(origin_count, type_bytes, &bytes))
       return false;
     if (start > region.size_bytes || bytes > region.size_bytes - start) return false;
@@ -132,7 +139,8 @@ class Window {
 
   [[nodiscard]] Status check_epoch(Direction direction) const;
   [[nodiscard]] Result<Target*> check_rank(int rank);
-  [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target, MPI_Aint displacement_bytes);
+  [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target,
+                                       MPI_Aint displacement_bytes);
   void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
   void set_epoch(bool open) noexcept;
   [[nodiscard]] std::vector<KeyValue> keys_in_force() const;

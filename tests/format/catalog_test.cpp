@@ -35,22 +35,40 @@ WindowRecord a_window() {
   record.created_unix_seconds = 1700000000;
   record.name = "psnam-heat";
   record.nodes = {{uuid_from(0x20), "node-a", "/dev/shm/psnam-1000"}, {uuid_from(0x40), "node-b", ""}};
-  record.regions = {{.size_bytes = 4096, .allocation_id = 7, .offset_bytes = 0, .displacement_unit = 8, .node = 0,
+  record.regions = {{.size_bytes = 4096,
+                     .allocation_id = 7,
+                     .offset_bytes = 0,
+                     .displacement_unit = 8,
+                     .node = 0,
                      .manifestation = Manifestation::libnam},
-                    {.size_bytes = 0, .allocation_id = 0, .offset_bytes = 0, .displacement_unit = 1, .node = 1,
+                    {.size_bytes = 0,
+                     .allocation_id = 0,
+                     .offset_bytes = 0,
+                     .displacement_unit = 1,
+                     .node = 1,
                      .manifestation = Manifestation::persistent_shm},
-                    {.size_bytes = 1, .allocation_id = 8, .offset_bytes = 64, .displacement_unit = 1ULL << 40, .node = 1,
+                    {.size_bytes = 1,
+                     .allocation_id = 8,
+                     .offset_bytes = 64,
+                     .displacement_unit = 1ULL << 40,
+                     .node = 1,
                      .manifestation = Manifestation::segment}};
   return record;
 }
 
 AllocationRecord an_allocation() {
-  return {.id = 7, .window_id = 3, .size_bytes = 1ULL << 33, .reserve = Reserve::full, .uid = 1000,
+  return {.id = 7,
+          .window_id = 3,
+          .size_bytes = 1ULL << 33,
+          .reserve = Reserve::full,
+          .uid = 1000,
           .created_unix_seconds = 1700000001};
 }
 
 UseRecord a_use() {
-  return {.id = 9, .window_id = 3, .boot = uuid_from(0x60),
+  return {.id = 9,
+          .window_id = 3,
+          .boot = uuid_from(0x60),
           .processes = {{.pid = 100, .rank = 0, .start_time_ticks = 12345, .pid_namespace = 4026531836},
                         {.pid = 101, .rank = 1, .start_time_ticks = 12346, .pid_namespace = 4026531836}}};
 }
@@ -58,8 +76,12 @@ UseRecord a_use() {
 ServiceRecord a_service() { return {.window_id = 3, .port_name = "psnam-heat"}; }
 
 StoreRecord a_store() {
-  return {.store = uuid_from(0x80), .capacity_bytes = 1ULL << 40, .reserved_bytes = 1ULL << 33, .next_id = 10,
-          .created_unix_seconds = 1699999999, .host = "node-a"};
+  return {.store = uuid_from(0x80),
+          .capacity_bytes = 1ULL << 40,
+          .reserved_bytes = 1ULL << 33,
+          .next_id = 10,
+          .created_unix_seconds = 1699999999,
+          .host = "node-a"};
 }
 
 /// A kind of record: the bytes of an example, and "decode, and encode again".

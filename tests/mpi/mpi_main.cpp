@@ -23,6 +23,16 @@ class AgreeOnVerdict : public testing::EmptyTestEventListener {
   bool failed_ = false;
 };
 
+/// On all ranks but the first: failures only, as whole lines that name the rank.
+class PrintFailures : public testing::EmptyTestEventListener {
+  void OnTestPartResult(const testing::TestPartResult& result) override {
+    if (!result.failed()) return;
+    std::printf("rank %d: %s:%d: %s\n", psnam::test::world_rank(),
+                result.file_name() != nullptr ? result.file_name() : "?", result.line_number(), result.message());
+    std::fflush(stdout);
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,8 +52,8 @@ int main(int argc, char** argv) {
   }
   auto& listeners = testing::UnitTest::GetInstance()->listeners();
   if (psnam::test::world_rank() != 0) {
-    // Other ranks print failures only: the default printer prints these through the result, on standard output.
-    testing::GTEST_FLAG(brief) = true;
+    delete listeners.Release(listeners.default_result_printer());
+    listeners.Append(new PrintFailures);  // owned by GoogleTest
   }
   auto* const agree = new AgreeOnVerdict;  // owned by GoogleTest
   listeners.Append(agree);

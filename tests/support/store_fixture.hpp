@@ -62,8 +62,9 @@ class StoreTest : public ::testing::Test {
   }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] nam::Store& store() { return *store_; }
+  void close_store() { store_.reset(); }
   void reopen() {
-    store_.reset();
+    close_store();
     SetUp();
   }
 
@@ -112,12 +113,12 @@ class StoreTest : public ::testing::Test {
 };
 
 /// Expects that `result` failed with `code` and a message that has `part` in it.
-#define EXPECT_FAILS(result, expected_code, part)                                                        \
-  do {                                                                                                   \
-    const auto& failed = (result);                                                                       \
-    ASSERT_FALSE(failed.ok());                                                                           \
-    EXPECT_EQ(failed.error().code, expected_code) << failed.error().message;                             \
-    EXPECT_NE(failed.error().message.find(part), std::string::npos) << failed.error().message;           \
+#define EXPECT_FAILS(result, expected_code, part)                                              \
+  do {                                                                                         \
+    const auto& failed = (result);                                                             \
+    ASSERT_FALSE(failed.ok());                                                                 \
+    EXPECT_EQ(failed.error().code, expected_code) << failed.error().message;                   \
+    EXPECT_NE(failed.error().message.find(part), std::string::npos) << failed.error().message; \
   } while (false)
 
 }  // namespace psnam::test

@@ -5,11 +5,13 @@ manager. Command lines name programs and libraries by absolute path; the meson f
 """
 
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 DEFAULT_TIMEOUT_S = 120
 
@@ -44,6 +46,9 @@ class Site:
     def store(self):
         return next(iter(self.stores.values()))
 
+    def has_store(self):
+        return any(os.path.exists(store) for store in self.stores.values())
+
     def _program(self, node, program, env):
         settings = {"PSNAM_STORE": self.stores[node]}
         settings.update(env)
@@ -56,14 +61,19 @@ class Site:
         """Runs `program` with `ranks` ranks (a number, or {node: number}); waits, with a limit; returns a JobResult."""
         return self.wait(self.start(ranks, program, env, mpi_env), timeout)
 
-    def start(self, ranks, program, env=None, mpi_env=None):
-        ranks = ranks if isinstance(ranks, dict) else {next(iter(self.stores)): ranks}
-        command = [mpiexec()]
-        for i, (node, count) in enumerate(ranks.items()):
+    def start(self, ranks, program, env=None, mpi_env=None, launcher=(), stdin=subprocess.DEVNULL):
+        """Starts a job. `launcher`: further arguments of mpiexec. `ranks` may also be a list of (node, number) pairs, in rank order."""
+        ranks = ranks if isinstance(ranks, (dict, list)) else {next(iter(self.stores)): ranks}
+        command = [mpiexec(), *launcher]
+        for i, (node, count) in enumerate(ranks.items() if isinstance(ranks, dict) else ranks):
             command += ([":"] if i else []) + ["-n", str(count), *self._program(node, program, env or {})]
         environment = {**os.environ, **(mpi_env or {})}
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 errors="replace", start_new_session=True, env=environment)
+
+    def talk(self, ranks, program, env=None, mpi_env=None):
+        """Starts a job that stops at named points; see Conversation."""
+        return Conversation(self.start(ranks, program, env, mpi_env, stdin=subprocess.PIPE), program)
 
     @staticmethod
     def wait(process, timeout=DEFAULT_TIMEOUT_S):
@@ -83,6 +93,57 @@ class Site:
             what = f"ran longer than {timeout} s" if result.timed_out else f"ended with status {result.returncode}"
             raise AssertionError(f"{program[0]} with ranks {ranks} {what}")
         return result
+
+
+class Conversation:
+    """A running job whose rank 0 says `@NAME` on a line of its own where it wants to be told to go on, by a line."""
+
+    def __init__(self, process, program):
+        self.process = process
+        self.program = program
+        self.output = ""
+        self._unread = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def _fail(self, what):
+        print(self.output + self._unread)
+        raise AssertionError(f"{' '.join(self.program)} {what}")
+
+    def expect(self, point, timeout=DEFAULT_TIMEOUT_S):
+        """Waits until the job stands at `point`."""
+        end = time.monotonic() + timeout
+        while True:
+            while "\n" in self._unread:
+                line, self._unread = self._unread.split("\n", 1)
+                self.output += line + "\n"
+                if line.startswith("@"):
+                    if line[1:] != point:
+                        self._fail(f"stands at {line}, not at @{point}")
+                    return
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not data:
+                self._fail(f"ended before @{point}" if ready else f"did not come to @{point} within {timeout} s")
+            self._unread += data.decode(errors="replace")
+
+    def go_on(self, word=""):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+
+    def finish(self, timeout=DEFAULT_TIMEOUT_S):
+        """Waits for the end of a job that must succeed."""
+        result = Site.wait(self.process, timeout)
+        self.output += self._unread + result.output
+        self._unread = ""
+        if result.timed_out or result.returncode != 0:
+            self._fail(f"ran longer than {timeout} s" if result.timed_out else f"ended with status {result.returncode}")
 
 
 def files_of(store):

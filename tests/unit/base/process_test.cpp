@@ -14,14 +14,15 @@ namespace {
 std::uint32_t pid_of(pid_t pid) { return static_cast<std::uint32_t>(pid); }
 
 TEST(ProcessStat, IsParsedAfterTheLastParenthesis) {
-  const auto stat = parse_process_stat(
-      "77 (a) R 1 (b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 5 18 987654321 20 21\n");
+  const auto stat =
+      parse_process_stat("77 (a) R 1 (b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 5 18 987654321 20 21\n");
   ASSERT_TRUE(stat);
   EXPECT_EQ(*stat, (ProcessStat{.state = 'S', .threads = 5, .start_time_ticks = 987654321}));
 }
 
 TEST(ProcessStat, AnythingElseIsNothing) {
-  for (const char* text : {"", ")", "1 (a)", "1 (a) S 1 2", "1 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 x 18 19 20"})
+  for (const char* text :
+       {"", ")", "1 (a)", "1 (a) S 1 2", "1 (a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 x 18 19 20"})
     EXPECT_FALSE(parse_process_stat(text)) << text;
 }
 

@@ -62,9 +62,11 @@ TEST(CheckBounds, NoNumbersOverflowIt) {
   const Layout negative{1, kMin, kMin, kMin + 1, false, {rma::Run{kMin, 1, 0, 1}}};
   EXPECT_FALSE(check_bounds(kMin, kMax, negative, kAll).ok());
   EXPECT_TRUE(check_bounds(kMax, 1, bytes_layout(1), kAll).ok());
-  // 2^63 - 1 + 3 * 2^62 does not fit in 64 bits, and wraps to a small number there.
-  const Layout quarter{1, std::ptrdiff_t{1} << 62, 0, 1, false, {rma::Run{0, 1, 0, 1}}};
-  EXPECT_FALSE(check_bounds(kMax, 4, quarter, kAll).ok());
+  // In 64 bits these ends would be 2^63, negative; 2^64, zero; and 2^64 + 2^62, 2^62.
+  const Layout far{1, std::ptrdiff_t{1} << 62, 0, 1, false, {rma::Run{0, 1, 0, 1}}};
+  for (const std::int64_t count : {1, 3, 4})
+    EXPECT_FALSE(check_bounds(kMax, count, far, std::uint64_t{1} << 62).ok()) << count;
+  EXPECT_FALSE(check_bounds(kMax, 4, far, kAll).ok());
 }
 
 TEST(CheckBounds, RegionsOfManyGibibytesAreExactToTheByte) {
