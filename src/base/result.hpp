@@ -14,33 +14,34 @@ namespace psnam {
 
 /// What kind of failure it was. src/mpi maps each to one MPI error class, src/cli to an exit status.
 enum class Code {
-  invalid_argument,  ///< a parameter that no call may have
-  info_key,          ///< an info key that does not belong here
-  info_value,        ///< an info value that is not one of the known ones, or differs between ranks
-  size,              ///< a size that this rank may not pass
-  displacement,      ///< a displacement (unit) that is not usable
-  count,             ///< a negative or overflowing count
-  rank,              ///< a target rank outside the window
-  buffer,            ///< a buffer that is null although bytes are to be moved
-  datatype,          ///< a datatype that is null, not committed, or does not match its partner
-  range,             ///< an access that leaves the target region
-  sync,              ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch
-  lock_type,         ///< a lock that is neither shared nor exclusive
-  assertion,         ///< an assertion that is unknown or contradicted by the facts
-  access,            ///< the right to do this is missing
-  no_memory,         ///< the store, the file system or the process has no room
-  name_not_found,    ///< no window, allocation or job of that name
-  name_exists,       ///< the name is taken
-  service_not_found, ///< no service published under that name
-  service_exists,    ///< the service name is taken
-  in_use,            ///< somebody uses it still
-  unreachable,       ///< a node or manager that is needed is not part of this job or does not answer
-  peer_lost,         ///< a process that was waited for has ended
-  incompatible,      ///< a record or peer of a format version that this library does not speak
-  corrupt,           ///< a record that is damaged
-  unsupported,       ///< a valid request that this version cannot serve
-  system,            ///< the operating system refused
-  mpi,               ///< a call of the MPI library failed; detail holds its error code
+  invalid_argument,   ///< a parameter that no call may have
+  info_key,           ///< an info key that does not belong here
+  info_value,         ///< an info value that is not one of the known ones, or differs between ranks
+  size,               ///< a size that this rank may not pass
+  displacement,       ///< a displacement (unit) that is not usable
+  count,              ///< a negative or overflowing count
+  rank,               ///< a target rank outside the window
+  buffer,             ///< a buffer that is null although bytes are to be moved
+  datatype,           ///< a datatype that is null, not committed, or does not match its partner
+  operation,          ///< a reduction operation that is not predefined, or not allowed on the datatype
+  range,              ///< an access that leaves the target region
+  sync,               ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch
+  lock_type,          ///< a lock that is neither shared nor exclusive
+  assertion,          ///< an assertion that is unknown or contradicted by the facts
+  access,             ///< the right to do this is missing
+  no_memory,          ///< the store, the file system or the process has no room
+  name_not_found,     ///< no window, allocation or job of that name
+  name_exists,        ///< the name is taken
+  service_not_found,  ///< no service published under that name
+  service_exists,     ///< the service name is taken
+  in_use,             ///< somebody uses it still
+  unreachable,        ///< a node or manager that is needed is not part of this job or does not answer
+  peer_lost,          ///< a process that was waited for has ended
+  incompatible,       ///< a record or peer of a format version that this library does not speak
+  corrupt,            ///< a record that is damaged
+  unsupported,        ///< a valid request that this version cannot serve
+  system,             ///< the operating system refused
+  mpi,                ///< a call of the MPI library failed; detail holds its error code
 };
 
 struct Error {

@@ -22,6 +22,7 @@ constexpr std::array kClasses{
     Row{Code::rank, MPI_ERR_RANK},
     Row{Code::buffer, MPI_ERR_BUFFER},
     Row{Code::datatype, MPI_ERR_TYPE},
+    Row{Code::operation, MPI_ERR_OP},
     Row{Code::range, MPI_ERR_RMA_RANGE},
     Row{Code::sync, MPI_ERR_RMA_SYNC},
     Row{Code::lock_type, MPI_ERR_LOCKTYPE},

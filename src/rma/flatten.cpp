@@ -17,6 +17,7 @@ namespace {
 struct Part {
   RunList runs;
   std::ptrdiff_t extent = 0;
+  Element element{};
 };
 
 Result<Part> part_of(const Real& real, MPI_Datatype type);
@@ -57,18 +58,20 @@ constexpr std::array kPairs{
     Pair{MPI_LONG_DOUBLE_INT, sizeof(long double), offsetof(LongDoubleInt, index)},
 };
 
-Result<RunList> basic_type(const Real& real, MPI_Datatype type) {
-  RunList list;
-  const auto pair = std::ranges::find(kPairs, type, &Pair::type);
-  if (pair != kPairs.end()) {
-    list.append(Run{0, pair->value_bytes, 0, 1});
-    list.append(Run{static_cast<std::ptrdiff_t>(pair->index_offset), sizeof(int), 0, 1});
-    return list;
-  }
+Result<Part> basic_type(const Real& real, MPI_Datatype type, int combiner) {
   MPI_Count size = 0;
   PSNAM_CHECK(mpi_status(real, real.Type_size_x(type, &size), "MPI_Type_size", type));
-  list.append(Run{0, static_cast<std::size_t>(size), 0, 1});
-  return list;
+  const auto bytes = static_cast<std::size_t>(size);
+  Part part;
+  part.element = combiner == MPI_COMBINER_NAMED ? predefined_element(type, bytes) : f90_element(combiner, bytes);
+  const auto pair = std::ranges::find(kPairs, type, &Pair::type);
+  if (pair != kPairs.end()) {
+    part.runs.append(Run{0, pair->value_bytes, 0, 1});
+    part.runs.append(Run{static_cast<std::ptrdiff_t>(pair->index_offset), sizeof(int), 0, 1});
+  } else {
+    part.runs.append(Run{0, bytes, 0, 1});
+  }
+  return part;
 }
 
 // `n` elements of `part`, one after the other, the first one at `at`.
@@ -103,15 +106,16 @@ RunList indexed_block(const Part& part, Numbers numbers, std::ptrdiff_t unit) {
 }
 
 // struct: count, block lengths, displacements in bytes; a type for each.
-Result<RunList> structure(const Real& real, const TypeContents& contents) {
+Result<Part> structure(const Real& real, const TypeContents& contents) {
   const Numbers numbers = contents.numbers();
   const std::size_t count = contents.types().size();
-  RunList list;
+  Part all;
   for (std::size_t i = 0; i < count; ++i) {
     PSNAM_TRY(const Part part, part_of(real, contents.types()[i]));
-    place(list, part, numbers[1 + i], numbers[1 + count + i]);
+    place(all.runs, part, numbers[1 + i], numbers[1 + count + i]);
+    if (numbers[1 + i] > 0) all.element = together(all.element, part.element);
   }
-  return list;
+  return all;
 }
 
 // The dimensions of an array from the one whose index runs fastest.
@@ -194,53 +198,72 @@ RunList darray(const Part& part, Numbers numbers) {
   return list;
 }
 
-Result<RunList> derived_type(const Real& real, MPI_Datatype type, const TypeContents& contents) {
+// Replaces the part that a type is made of by the type.
+Status construct(MPI_Datatype type, const TypeContents& contents, Part& part) {
   const Numbers numbers = contents.numbers();
-  if (contents.combiner() == MPI_COMBINER_STRUCT) return structure(real, contents);
-  PSNAM_TRY(Part part, part_of(real, contents.types().at(0)));
   switch (contents.combiner()) {
     case MPI_COMBINER_DUP:
     case MPI_COMBINER_RESIZED:
-      return std::move(part.runs);
+      break;
     case MPI_COMBINER_CONTIGUOUS:
       part.runs.repeat(numbers[0], part.extent);
-      return std::move(part.runs);
+      break;
     case MPI_COMBINER_VECTOR:
-      return vector(part, numbers, part.extent);
+      part.runs = vector(part, numbers, part.extent);
+      break;
     case MPI_COMBINER_HVECTOR:
-      return vector(part, numbers, 1);
+      part.runs = vector(part, numbers, 1);
+      break;
     case MPI_COMBINER_INDEXED:
-      return indexed(part, numbers, part.extent);
+      part.runs = indexed(part, numbers, part.extent);
+      break;
     case MPI_COMBINER_HINDEXED:
-      return indexed(part, numbers, 1);
+      part.runs = indexed(part, numbers, 1);
+      break;
     case MPI_COMBINER_INDEXED_BLOCK:
-      return indexed_block(part, numbers, part.extent);
+      part.runs = indexed_block(part, numbers, part.extent);
+      break;
     case MPI_COMBINER_HINDEXED_BLOCK:
-      return indexed_block(part, numbers, 1);
+      part.runs = indexed_block(part, numbers, 1);
+      break;
     case MPI_COMBINER_SUBARRAY:
-      return subarray(part, numbers);
+      part.runs = subarray(part, numbers);
+      break;
     case MPI_COMBINER_DARRAY:
-      return darray(part, numbers);
+      part.runs = darray(part, numbers);
+      break;
     default:
       return Error{Code::unsupported,
                    fmt::format("datatype {:#x} was made by a constructor (number {}) that is unknown here",
                                static_cast<unsigned>(type), contents.combiner())};
   }
+  return {};
+}
+
+Result<Part> derived_type(const Real& real, MPI_Datatype type, const TypeContents& contents) {
+  if (contents.combiner() == MPI_COMBINER_STRUCT) return structure(real, contents);
+  PSNAM_TRY(Part part, part_of(real, contents.types().at(0)));
+  PSNAM_CHECK(construct(type, contents, part));
+  return part;
 }
 
 Result<Part> part_of(const Real& real, MPI_Datatype type) {
   PSNAM_TRY(const TypeContents contents, TypeContents::of(real, type));
   MPI_Count lower_bound = 0, extent = 0;
   PSNAM_CHECK(mpi_status(real, real.Type_get_extent_x(type, &lower_bound, &extent), "MPI_Type_get_extent", type));
-  PSNAM_TRY(RunList list, contents.basic() ? basic_type(real, type) : derived_type(real, type, contents));
-  PSNAM_CHECK(list.status());
-  return Part{std::move(list), extent};
+  PSNAM_TRY(Part part,
+            contents.basic() ? basic_type(real, type, contents.combiner()) : derived_type(real, type, contents));
+  PSNAM_CHECK(part.runs.status());
+  part.extent = extent;
+  if (part.runs.runs().empty()) part.element = {};
+  return part;
 }
 
 // Size and bounds as the runs have them.
 Result<Layout> measured(Part part) {
   Layout layout;
   layout.extent = part.extent;
+  layout.element = part.element;
   layout.runs = part.runs.take();
   Checked size = 0;
   for (const Run& run : layout.runs) {

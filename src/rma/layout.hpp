@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "rma/element.hpp"
+
 namespace psnam::rma {
 
 /// `count` blocks of `length` bytes, `stride` bytes apart, the first one `offset` bytes from the buffer's address.
@@ -26,6 +28,7 @@ struct Layout {
   std::ptrdiff_t true_ub = 0;  ///< one past the last byte of data
   bool contiguous = false;     ///< n elements are n * size bytes without a gap, beginning at offset true_lb
   std::vector<Run> runs;       ///< neighbouring blocks merged; empty for size 0
+  Element element{};           ///< the predefined type that all data is built of; of kind none for size 0
 };
 
 }  // namespace psnam::rma

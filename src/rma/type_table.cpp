@@ -11,19 +11,6 @@
 namespace psnam::rma {
 namespace {
 
-constexpr std::array kPredefinedTypes{
-    MPI_CHAR, MPI_SIGNED_CHAR, MPI_UNSIGNED_CHAR, MPI_BYTE, MPI_WCHAR, MPI_SHORT, MPI_UNSIGNED_SHORT, MPI_INT,
-    MPI_UNSIGNED, MPI_LONG, MPI_UNSIGNED_LONG, MPI_FLOAT, MPI_DOUBLE, MPI_LONG_DOUBLE, MPI_LONG_LONG_INT,
-    MPI_UNSIGNED_LONG_LONG, MPI_PACKED, MPI_2INT, MPI_INT8_T, MPI_INT16_T, MPI_INT32_T, MPI_INT64_T, MPI_UINT8_T,
-    MPI_UINT16_T, MPI_UINT32_T, MPI_UINT64_T, MPI_C_BOOL, MPI_C_FLOAT_COMPLEX, MPI_C_DOUBLE_COMPLEX,
-    MPI_C_LONG_DOUBLE_COMPLEX, MPI_AINT, MPI_OFFSET, MPI_COUNT,
-    // Fortran
-    MPI_COMPLEX, MPI_DOUBLE_COMPLEX, MPI_LOGICAL, MPI_REAL, MPI_DOUBLE_PRECISION, MPI_INTEGER, MPI_2INTEGER, MPI_2REAL,
-    MPI_2DOUBLE_PRECISION, MPI_CHARACTER, MPI_REAL4, MPI_REAL8, MPI_REAL16, MPI_COMPLEX8, MPI_COMPLEX16, MPI_COMPLEX32,
-    MPI_INTEGER1, MPI_INTEGER2, MPI_INTEGER4, MPI_INTEGER8, MPI_INTEGER16,
-    // C++
-    MPI_CXX_BOOL, MPI_CXX_FLOAT_COMPLEX, MPI_CXX_DOUBLE_COMPLEX, MPI_CXX_LONG_DOUBLE_COMPLEX};
-
 // The innermost reason in the MPI library's text, which is a stack of lines "function(line): reason".
 std::string_view innermost(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
@@ -42,8 +29,10 @@ TypeTable::~TypeTable() {
 
 Status TypeTable::load(MPI_Comm probe) {
   probe_ = probe;
-  for (const MPI_Datatype type : kPredefinedTypes)
+  for (std::size_t row = 0; row < predefined_type_count(); ++row) {
+    const MPI_Datatype type = predefined_type(row);
     if (type != MPI_DATATYPE_NULL && check_usable(type)) PSNAM_CHECK(learn_predefined(type));
+  }
   return {};
 }
 
@@ -53,9 +42,11 @@ Status TypeTable::learn_predefined(MPI_Datatype type) {
   PSNAM_CHECK(mpi_status(*real_, real_->Type_get_extent_x(type, &lower_bound, &extent), "MPI_Type_get_extent", type));
   PSNAM_CHECK(mpi_status(*real_, real_->Type_get_true_extent_x(type, &true_lb, &true_extent),
                          "MPI_Type_get_true_extent", type));
-  Predefined& entry = predefined_[static_cast<std::uint32_t>(type) & (kPredefined - 1)];
+  Predefined& entry = predefined_[slot_of(type)];
   const bool without_gap = lower_bound == 0 && true_lb == 0 && extent == size && true_extent == size;
-  if (without_gap && entry.bytes == 0) entry = Predefined{type, static_cast<std::uint32_t>(size)};
+  const auto bytes = static_cast<std::size_t>(size);
+  if (entry.type == 0)
+    entry = Predefined{type, static_cast<std::uint32_t>(without_gap ? bytes : 0), rma::predefined_element(type, bytes)};
   return {};
 }
 

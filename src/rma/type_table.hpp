@@ -73,8 +73,13 @@ class TypeTable {
 
   /// The bytes of a predefined type without a gap; 0 for every other handle.
   [[nodiscard]] std::size_t predefined_size(MPI_Datatype type) const noexcept {
-    const Predefined& entry = predefined_[static_cast<std::uint32_t>(type) & (kPredefined - 1)];
+    const Predefined& entry = predefined_[slot_of(type)];
     return entry.type == type ? entry.bytes : 0;
+  }
+  /// The element that a predefined type is, with a gap or without; of kind none for every other handle.
+  [[nodiscard]] Element predefined_element(MPI_Datatype type) const noexcept {
+    const Predefined& entry = predefined_[slot_of(type)];
+    return entry.type == type ? entry.element : Element{};
   }
 
   /// The layout of any valid, committed type. Code::datatype for MPI_DATATYPE_NULL, an invalid or an uncommitted type;
@@ -91,7 +96,15 @@ class TypeTable {
   struct Predefined {
     MPI_Datatype type = 0;
     std::uint32_t bytes = 0;
+    Element element{};
   };
+
+  // MPICH's handles end in a number of their own; those of pair types, which it counts separately, have the uppermost bit
+  // set.
+  [[nodiscard]] static constexpr std::size_t slot_of(MPI_Datatype type) noexcept {
+    const auto number = static_cast<std::uint32_t>(type);
+    return (number & 0x7F) | (number >> 24 & 0x80);
+  }
 
   [[nodiscard]] Status check_usable(MPI_Datatype type) const;
   [[nodiscard]] Status learn_predefined(MPI_Datatype type);
