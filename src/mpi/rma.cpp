@@ -1,13 +1,7 @@
-// Communication calls.
+// Put and get, and their forms that give a request.
 #include "mpi/route.hpp"
 
 namespace psnam::mpi {
-namespace {
-
-constexpr const char* kInstead = "use MPI_Put and MPI_Get";
-
-}  // namespace
-
 // What is not the simple case is a function of its own with the same parameters, so that the compiler needs no stack
 // frame for an error and makes a jump of handing on: a put of 8 bytes takes 6 ns instead of 10, medians of alternating
 // runs.
@@ -76,11 +70,37 @@ int Get_c_at(void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MP
   return get_at<L, &Next::Get_c>(o, oc, ot, rank, disp, tc, tt, win);
 }
 
-/// A communication call that PSNAM windows do not take: refused on them, handed on otherwise.
-template <Level L, auto Function, class... Args>
-int refuse_or_hand_on(const char* name, MPI_Win win, Args... args) noexcept {
-  if (our_window<L, Function>(win) == nullptr) return hand_on<L, Function>(args...);
-  return refuse(win, name, kInstead);
+template <Level L, auto Function, win::Direction D, class Buffer, class Count>
+int request_at(Buffer origin, Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, Count tc, MPI_Datatype tt,
+               MPI_Win win, MPI_Request* request) noexcept {
+  win::Window* const window = our_window<L, Function>(win);
+  if (window == nullptr) return hand_on<L, Function>(origin, oc, ot, rank, disp, tc, tt, win, request);
+  const win::Transfer transfer{const_cast<void*>(origin), oc, ot, rank, disp, tc, tt};
+  return run_on_window(win, [&] { return window->transfer(D, transfer, request); });
+}
+
+template <Level L>
+int Rput_at(const void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt, MPI_Win win,
+            MPI_Request* q) noexcept {
+  return request_at<L, &Next::Rput, win::Direction::put>(o, oc, ot, rank, disp, tc, tt, win, q);
+}
+
+template <Level L>
+int Rput_c_at(const void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc, MPI_Datatype tt,
+              MPI_Win win, MPI_Request* q) noexcept {
+  return request_at<L, &Next::Rput_c, win::Direction::put>(o, oc, ot, rank, disp, tc, tt, win, q);
+}
+
+template <Level L>
+int Rget_at(void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt, MPI_Win win,
+            MPI_Request* q) noexcept {
+  return request_at<L, &Next::Rget, win::Direction::get>(o, oc, ot, rank, disp, tc, tt, win, q);
+}
+
+template <Level L>
+int Rget_c_at(void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc, MPI_Datatype tt,
+              MPI_Win win, MPI_Request* q) noexcept {
+  return request_at<L, &Next::Rget_c, win::Direction::get>(o, oc, ot, rank, disp, tc, tt, win, q);
 }
 
 }  // namespace psnam::mpi
@@ -99,66 +119,19 @@ PSNAM_EXPORT(Get_c,
               MPI_Win win),
              (o, oc, ot, rank, disp, tc, tt, win))
 
-// The calls that are refused differ in nothing but their parameters.
-#define PSNAM_EXPORT_REFUSED(name, params, args)                                                 \
-  extern "C" __attribute__((visibility("default"))) int MPI_##name params {                      \
-    return psnam::mpi::refuse_or_hand_on<psnam::mpi::Level::mpi, &psnam::mpi::Next::name> args;  \
-  }                                                                                              \
-  extern "C" __attribute__((visibility("default"))) int PMPI_##name params {                     \
-    return psnam::mpi::refuse_or_hand_on<psnam::mpi::Level::pmpi, &psnam::mpi::Next::name> args; \
-  }
-
-PSNAM_EXPORT_REFUSED(Accumulate,
-                     (const void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt,
-                      MPI_Op op, MPI_Win win),
-                     ("MPI_Accumulate", win, o, oc, ot, rank, disp, tc, tt, op, win))
-PSNAM_EXPORT_REFUSED(Accumulate_c,
-                     (const void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc,
-                      MPI_Datatype tt, MPI_Op op, MPI_Win win),
-                     ("MPI_Accumulate_c", win, o, oc, ot, rank, disp, tc, tt, op, win))
-PSNAM_EXPORT_REFUSED(Get_accumulate,
-                     (const void* o, int oc, MPI_Datatype ot, void* r, int rc, MPI_Datatype rt, int rank, MPI_Aint disp,
-                      int tc, MPI_Datatype tt, MPI_Op op, MPI_Win win),
-                     ("MPI_Get_accumulate", win, o, oc, ot, r, rc, rt, rank, disp, tc, tt, op, win))
-PSNAM_EXPORT_REFUSED(Get_accumulate_c,
-                     (const void* o, MPI_Count oc, MPI_Datatype ot, void* r, MPI_Count rc, MPI_Datatype rt, int rank,
-                      MPI_Aint disp, MPI_Count tc, MPI_Datatype tt, MPI_Op op, MPI_Win win),
-                     ("MPI_Get_accumulate_c", win, o, oc, ot, r, rc, rt, rank, disp, tc, tt, op, win))
-PSNAM_EXPORT_REFUSED(Fetch_and_op,
-                     (const void* o, void* r, MPI_Datatype type, int rank, MPI_Aint disp, MPI_Op op, MPI_Win win),
-                     ("MPI_Fetch_and_op", win, o, r, type, rank, disp, op, win))
-PSNAM_EXPORT_REFUSED(Compare_and_swap,
-                     (const void* o, const void* c, void* r, MPI_Datatype type, int rank, MPI_Aint disp, MPI_Win win),
-                     ("MPI_Compare_and_swap", win, o, c, r, type, rank, disp, win))
-PSNAM_EXPORT_REFUSED(Rput,
-                     (const void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt,
-                      MPI_Win win, MPI_Request* q),
-                     ("MPI_Rput", win, o, oc, ot, rank, disp, tc, tt, win, q))
-PSNAM_EXPORT_REFUSED(Rput_c,
-                     (const void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc,
-                      MPI_Datatype tt, MPI_Win win, MPI_Request* q),
-                     ("MPI_Rput_c", win, o, oc, ot, rank, disp, tc, tt, win, q))
-PSNAM_EXPORT_REFUSED(Rget,
-                     (void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt, MPI_Win win,
-                      MPI_Request* q),
-                     ("MPI_Rget", win, o, oc, ot, rank, disp, tc, tt, win, q))
-PSNAM_EXPORT_REFUSED(Rget_c,
-                     (void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc, MPI_Datatype tt,
-                      MPI_Win win, MPI_Request* q),
-                     ("MPI_Rget_c", win, o, oc, ot, rank, disp, tc, tt, win, q))
-PSNAM_EXPORT_REFUSED(Raccumulate,
-                     (const void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt,
-                      MPI_Op op, MPI_Win win, MPI_Request* q),
-                     ("MPI_Raccumulate", win, o, oc, ot, rank, disp, tc, tt, op, win, q))
-PSNAM_EXPORT_REFUSED(Raccumulate_c,
-                     (const void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc,
-                      MPI_Datatype tt, MPI_Op op, MPI_Win win, MPI_Request* q),
-                     ("MPI_Raccumulate_c", win, o, oc, ot, rank, disp, tc, tt, op, win, q))
-PSNAM_EXPORT_REFUSED(Rget_accumulate,
-                     (const void* o, int oc, MPI_Datatype ot, void* r, int rc, MPI_Datatype rt, int rank, MPI_Aint disp,
-                      int tc, MPI_Datatype tt, MPI_Op op, MPI_Win win, MPI_Request* q),
-                     ("MPI_Rget_accumulate", win, o, oc, ot, r, rc, rt, rank, disp, tc, tt, op, win, q))
-PSNAM_EXPORT_REFUSED(Rget_accumulate_c,
-                     (const void* o, MPI_Count oc, MPI_Datatype ot, void* r, MPI_Count rc, MPI_Datatype rt, int rank,
-                      MPI_Aint disp, MPI_Count tc, MPI_Datatype tt, MPI_Op op, MPI_Win win, MPI_Request* q),
-                     ("MPI_Rget_accumulate_c", win, o, oc, ot, r, rc, rt, rank, disp, tc, tt, op, win, q))
+PSNAM_EXPORT(Rput,
+             (const void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt, MPI_Win win,
+              MPI_Request* q),
+             (o, oc, ot, rank, disp, tc, tt, win, q))
+PSNAM_EXPORT(Rput_c,
+             (const void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc, MPI_Datatype tt,
+              MPI_Win win, MPI_Request* q),
+             (o, oc, ot, rank, disp, tc, tt, win, q))
+PSNAM_EXPORT(Rget,
+             (void* o, int oc, MPI_Datatype ot, int rank, MPI_Aint disp, int tc, MPI_Datatype tt, MPI_Win win,
+              MPI_Request* q),
+             (o, oc, ot, rank, disp, tc, tt, win, q))
+PSNAM_EXPORT(Rget_c,
+             (void* o, MPI_Count oc, MPI_Datatype ot, int rank, MPI_Aint disp, MPI_Count tc, MPI_Datatype tt,
+              MPI_Win win, MPI_Request* q),
+             (o, oc, ot, rank, disp, tc, tt, win, q))

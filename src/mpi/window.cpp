@@ -72,14 +72,21 @@ template <Level L>
 int Win_free_at(MPI_Win* win) noexcept {
   win::Window* const found = win != nullptr ? our_window<L, &Next::Win_free>(*win) : nullptr;
   if (found == nullptr) return hand_on<L, &Next::Win_free>(win);
+  bool agreed = false;
+  bool peer_lost = false;
+  const auto watch = [&](Status status) {
+    peer_lost = !status && status.error().code == Code::peer_lost;
+    return status;
+  };
+  int rc = run_on_window(*win, [&] {
+    Status status = watch(found->agree_to_free());
+    agreed = status.ok();
+    return status;
+  });
+  if (!agreed && !peer_lost) return rc;
   // The handle leaves the table first: the MPI library gives its number to the next window.
   const std::unique_ptr<win::Window> window{process().windows().erase(*win)};
-  bool peer_lost = false;
-  const int rc = run_on_window(*win, [&] {
-    Status released = window->release();
-    peer_lost = !released && released.error().code == Code::peer_lost;
-    return released;
-  });
+  if (agreed) rc = run_on_window(*win, [&] { return watch(window->release()); });
   if (peer_lost) {  // for which the MPI library would wait for ever
     *win = MPI_WIN_NULL;
     return rc;

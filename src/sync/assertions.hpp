@@ -9,7 +9,8 @@ namespace psnam::sync {
 
 class Assertions {
  public:
-  /// Those of each call; Code::assertion for a bit that MPI does not define for it, naming the value and the known ones.
+  /// Those of each call; Code::assertion for a bit that MPI does not define for it, naming the value and the known
+  /// ones.
   [[nodiscard]] static Result<Assertions> of_fence(int bits);
   [[nodiscard]] static Result<Assertions> of_lock(int bits);
   [[nodiscard]] static Result<Assertions> of_post(int bits);

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <utility>
 #include <string_view>
+#include <utility>
 
 #include "base/choice.hpp"
 
@@ -28,11 +28,6 @@ Error Epochs::conflict(const char* what) const {
 Epochs::Mode Epochs::mode() const {
   const std::lock_guard lock{mutex_};
   return mode_;
-}
-
-bool Epochs::is_exclusive(std::size_t target) const {
-  const std::lock_guard lock{mutex_};
-  return locks_[target].kind == LockKind::exclusive && !locks_[target].unchecked;
 }
 
 Status Epochs::check_fence() const {
@@ -60,7 +55,8 @@ Status Epochs::begin_lock(std::size_t target, LockKind kind, bool unchecked) {
 Result<Epochs::Held> Epochs::end_lock(std::size_t target) {
   const std::lock_guard lock{mutex_};
   if (mode_ != Mode::locks || locks_[target].kind == LockKind::none)
-    return Error{Code::sync, fmt::format("MPI_Win_unlock: target {} is not locked by this process with MPI_Win_lock", target)};
+    return Error{Code::sync,
+                 fmt::format("MPI_Win_unlock: target {} is not locked by this process with MPI_Win_lock", target)};
   const Held held = std::exchange(locks_[target], Held{});
   if (--locked_ == 0) mode_ = Mode::none;
   return held;
@@ -121,7 +117,8 @@ void Epochs::end_post() {
 
 Status Epochs::check_free() const {
   const std::lock_guard lock{mutex_};
-  if (posted_) return Error{Code::sync, "MPI_Win_free: this process has an exposure epoch (MPI_Win_post) open on the window"};
+  if (posted_)
+    return Error{Code::sync, "MPI_Win_free: this process has an exposure epoch (MPI_Win_post) open on the window"};
   if (mode_ != Mode::none && mode_ != Mode::fence) return conflict("MPI_Win_free");
   return {};
 }

@@ -1,11 +1,11 @@
 // Which epochs a process has open on a window, and what it may therefore do. MPI-4.0, chapter 12.5.
 //
-// A process has at most one of: a fence epoch, a start epoch, locks of single targets, a lock of all. It may have a post
-// (exposure) epoch beside any of them. A fence that was not told MPI_MODE_NOSUCCEED opens a fence epoch; a lock or start after it
-// ends that epoch, because the program then meant the fence as the last one.
+// A process has at most one of: a fence epoch, a start epoch, locks of single targets, a lock of all. It may have a
+// post (exposure) epoch beside any of them. A fence that was not told MPI_MODE_NOSUCCEED opens a fence epoch; a lock or
+// start after it ends that epoch, because the program then meant the fence as the last one.
 //
-// Thread-safe: the calls of one process come from any of its threads. Whether an operation is allowed is not asked here but of the
-// permission words that the window keeps for its fast path; this class says what they have to be.
+// Thread-safe: the calls of one process come from any of its threads. Whether an operation is allowed is not asked here
+// but of the permission words that the window keeps for its fast path; this class says what they have to be.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,6 @@ class Epochs {
   enum class Mode { none, fence, start, locks, lock_all };
 
   [[nodiscard]] Mode mode() const;
-  /// Whether this process alone may access the target: a checked exclusive lock.
-  [[nodiscard]] bool is_exclusive(std::size_t target) const;
 
   /// Whether a fence may be made now: Code::sync within a lock or start epoch.
   Status check_fence() const;

@@ -23,7 +23,7 @@
 namespace psnam::win {
 
 struct Target {
-  std::atomic<std::byte*> base{nullptr};  ///< first byte of the region in this process, once it is mapped
+  std::atomic<std::byte*> base{nullptr};      ///< first byte of the region in this process, once it is mapped
   std::atomic<std::uint32_t> permissions{0};  ///< what an epoch on this target alone allows: bits of win::Permission
   std::uint64_t size_bytes = 0;
   std::uint64_t displacement_unit = 1;

@@ -3,33 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <climits>
 
-#include "rma/transfer.hpp"
 #include "win/consistency.hpp"
+#include "win/element_locks.hpp"
 
 namespace psnam::win {
-namespace {
-
-constexpr std::uintptr_t kFirstPageBytes = 4096;
-
-/// A null buffer is right with MPI_BOTTOM and a type of absolute addresses, which lead beyond the first page.
-Status check_buffer(const Transfer& transfer, const rma::Layout& layout, std::uint64_t bytes) {
-  if (transfer.origin != nullptr || bytes == 0) return {};
-  if (static_cast<std::uintptr_t>(layout.true_lb) >= kFirstPageBytes) return {};
-  return Error{Code::buffer, fmt::format("origin_addr is NULL although {} bytes are to be moved", bytes)};
-}
-
-Result<std::int64_t> displacement_bytes(MPI_Aint displacement, std::uint64_t unit) {
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(static_cast<std::int64_t>(displacement), static_cast<std::int64_t>(unit), &bytes))
-    return Error{Code::range, fmt::format("target_disp = {} times the displacement unit {} leaves every region",
-                                          displacement, unit)};
-  return bytes;
-}
-
-}  // namespace
-
 Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
     : types_{context.types()},
       targets_{parts->regions->data()},
@@ -48,103 +26,6 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
 }
 
 Window::~Window() = default;
-
-std::uint32_t Window::allowed() const noexcept {
-  std::uint32_t permissions = Permission::access;
-  // The histogram counts every message, so with it nothing is simple.
-  if (context_.histogram() == nullptr) {
-    permissions |= Permission::fast_get;
-    if (parts_->right == nam::AccessRight::read_write) permissions |= Permission::fast_put;
-  }
-  return permissions;
-}
-
-Status Window::check_right(Direction direction) const {
-  if (direction == Direction::put && parts_->right == nam::AccessRight::read_only)
-    return Error{Code::access, fmt::format("put to window \"{}\": it was connected with psnam_access = \"read_only\"", record().name)};
-  return {};
-}
-
-Status Window::check_epoch(const char* operation, const Target* target) const {
-  std::uint32_t permissions = permissions_.load(std::memory_order_relaxed);
-  if (target != nullptr) permissions |= target->permissions.load(std::memory_order_relaxed);
-  if ((permissions & Permission::access) != 0) return {};
-  if (target == nullptr && epochs_.mode() != sync::Epochs::Mode::none) return {};
-  return Error{Code::sync, fmt::format("{} outside an epoch: no MPI_Win_fence, MPI_Win_lock, MPI_Win_lock_all or MPI_Win_start has opened one for "
-                                       "this target",
-                                       operation)};
-}
-
-Result<Target*> Window::check_rank(int rank) {
-  if (rank < 0 || static_cast<std::uint32_t>(rank) >= target_total_)
-    return Error{Code::rank, fmt::format("target_rank = {}: the window has the ranks 0 to {}", rank,
-                                         static_cast<std::int64_t>(target_total_) - 1)};
-  return &(*parts_->regions)[static_cast<std::size_t>(rank)];
-}
-
-void Window::count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept {
-  trace::Histogram* const histogram = context_.histogram();
-  if (histogram == nullptr) return;
-  const auto manifestation = record().regions[static_cast<std::size_t>(target_rank)].manifestation;
-  if (context_.counts(manifestation, mapped)) histogram->record(bytes);
-}
-
-Status Window::transfer(Direction direction, const Transfer& transfer) {
-  const char* const operation = direction == Direction::put ? "put" : "get";
-  PSNAM_CHECK(check_right(direction));
-  if (transfer.target_rank == MPI_PROC_NULL) return check_epoch(operation, nullptr);
-  PSNAM_TRY(Target* const target, check_rank(transfer.target_rank));
-  PSNAM_CHECK(check_epoch(operation, target));
-  PSNAM_TRY(const rma::LayoutRef origin_layout, context_.types().find(transfer.origin_type));
-  PSNAM_TRY(const rma::LayoutRef target_layout, context_.types().find(transfer.target_type));
-  PSNAM_TRY(const std::uint64_t bytes,
-            rma::matching_bytes(transfer.origin_count, *origin_layout, transfer.target_count, *target_layout));
-  PSNAM_TRY(const std::int64_t displacement,
-            displacement_bytes(transfer.target_displacement, target->displacement_unit));
-  PSNAM_CHECK(rma::check_bounds(displacement, transfer.target_count, *target_layout, target->size_bytes));
-  PSNAM_CHECK(check_buffer(transfer, *origin_layout, bytes));
-  if (bytes == 0) return {};
-  if (!target->local) {
-    count(bytes, transfer.target_rank, false);
-    return transfer_remote(direction, transfer, *target, displacement);
-  }
-  PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(transfer.target_rank)));
-  const rma::Side origin{static_cast<std::byte*>(transfer.origin), static_cast<std::uint64_t>(transfer.origin_count),
-                         origin_layout.get()};
-  const rma::Side side{base + displacement, static_cast<std::uint64_t>(transfer.target_count), target_layout.get()};
-  if (direction == Direction::put)
-    rma::transfer(side, origin);
-  else
-    rma::transfer(origin, side, rma::NextReader::caller);
-  count(bytes, transfer.target_rank, true);
-  return {};
-}
-
-Status Window::transfer_remote(Direction direction, const Transfer& t, const Target& target,
-                               MPI_Aint displacement_bytes) {
-  const Real& real = context_.real();
-  const MPI_Aint address = target.host_address + displacement_bytes;
-  int rc = MPI_SUCCESS;
-  if (t.origin_count <= INT_MAX && t.target_count <= INT_MAX) {
-    const auto origin_count = static_cast<int>(t.origin_count);
-    const auto target_count = static_cast<int>(t.target_count);
-    rc = direction == Direction::put ? real.Put(t.origin, origin_count, t.origin_type, target.host, address,
-                                                target_count, t.target_type, native())
-                                     : real.Get(t.origin, origin_count, t.origin_type, target.host, address,
-                                                target_count, t.target_type, native());
-  } else if (real.Put_c == nullptr || real.Get_c == nullptr) {
-    return Error{Code::count, fmt::format("count {}: this MPI library moves at most {} elements at once between nodes",
-                                          std::max(t.origin_count, t.target_count), INT_MAX)};
-  } else {
-    rc = direction == Direction::put ? real.Put_c(t.origin, t.origin_count, t.origin_type, target.host, address,
-                                                  t.target_count, t.target_type, native())
-                                     : real.Get_c(t.origin, t.origin_count, t.origin_type, target.host, address,
-                                                  t.target_count, t.target_type, native());
-  }
-  if (rc != MPI_SUCCESS)
-    return sync::raised_mpi_error(real, direction == Direction::put ? "MPI_Put to another node" : "MPI_Get from another node", rc);
-  return {};
-}
 
 std::vector<KeyValue> Window::keys_in_force() const {
   const format::WindowRecord& window = record();
@@ -169,7 +50,8 @@ std::vector<KeyValue> Window::keys_in_force() const {
 Result<MPI_Info> Window::get_info() const {
   const Real& real = context_.real();
   MPI_Info info = MPI_INFO_NULL;
-  if (const int rc = real.Win_get_info(native(), &info); rc != MPI_SUCCESS) return sync::raised_mpi_error(real, "MPI_Win_get_info", rc);
+  if (const int rc = real.Win_get_info(native(), &info); rc != MPI_SUCCESS)
+    return sync::raised_mpi_error(real, "MPI_Win_get_info", rc);
   for (const auto& [key, value] : keys_in_force())
     if (const int rc = real.Info_set(info, key.c_str(), value.c_str()); rc != MPI_SUCCESS) {
       real.Info_free(&info);
@@ -249,10 +131,16 @@ void* Window::attribute(int keyval) noexcept {
   }
 }
 
+Status Window::agree_to_free() {
+  // Nobody may lose memory that another rank is still about to map, and nobody frees what another has an epoch open on.
+  return parts_->team->agree(epochs_.check_free());
+}
+
 Status Window::release() {
   forbid_all();
-  // Nobody may lose memory that another rank is still about to map.
-  PSNAM_CHECK(parts_->team->barrier());
+  usable_locks_.store(nullptr, std::memory_order_relaxed);
+  element_locks_.reset();
+  locks_.reset();
   Status closed;
   if (parts_->use_owner) closed = parts_->store->close(parts_->use.use_id);
   return parts_->team->agree(std::move(closed));

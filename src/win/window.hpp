@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "nam/window_locks.hpp"
 #include "rma/copy.hpp"
 #include "rma/type_table.hpp"
-#include "nam/window_locks.hpp"
 #include "sync/assertions.hpp"
 #include "sync/epochs.hpp"
 #include "sync/team.hpp"
@@ -36,6 +36,16 @@ struct Transfer {
   MPI_Datatype target_type = MPI_DATATYPE_NULL;
 };
 
+/// The sides of an accumulating operation. The old values of the target go to `result` if it is one that fetches.
+struct Accumulation {
+  Transfer sides;
+  MPI_Op op = MPI_OP_NULL;
+  bool fetches = false;
+  void* result = nullptr;
+  MPI_Count result_count = 0;
+  MPI_Datatype result_type = MPI_DATATYPE_NULL;
+};
+
 enum class Direction { put, get };
 
 /// What a process may do at this moment; bits of Window's state (for all targets) and of each Target (for that one).
@@ -44,6 +54,7 @@ struct Permission {
   static constexpr std::uint32_t fast_get = 2;  ///< gets by the fast path
   static constexpr std::uint32_t access = 4;    ///< any operation
   static constexpr std::uint32_t flush = 8;     ///< flushes: the epoch is a passive one
+  static constexpr std::uint32_t alone = 16;    ///< accumulates without atomics: this process has locked all others out
 };
 
 /// Everything a window is made of; see creation.hpp and connection.hpp, which fill it.
@@ -77,7 +88,9 @@ class Window {
                              MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
-    if (origin == nullptr || !resolve_simple(Permission::fast_put, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
+    if (origin == nullptr || !resolve_simple(Permission::fast_put, origin_count, origin_type, target_rank, displacement,
+                                             target_count, target_type, target, bytes))
+      return false;
     rma::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
     return true;
   }
@@ -86,13 +99,27 @@ class Window {
                              MPI_Datatype target_type) const noexcept {
     std::byte* target = nullptr;
     std::uint64_t bytes = 0;
-    if (origin == nullptr || !resolve_simple(Permission::fast_get, origin_count, origin_type, target_rank, displacement, target_count, target_type, target, bytes)) return false;
+    if (origin == nullptr || !resolve_simple(Permission::fast_get, origin_count, origin_type, target_rank, displacement,
+                                             target_count, target_type, target, bytes))
+      return false;
     rma::copy_bytes(static_cast<std::byte*>(origin), target, bytes, rma::NextReader::caller);
     return true;
   }
 
-  /// Put or get in full generality.
-  Status transfer(Direction direction, const Transfer& transfer);
+  /// Fetch_and_op, and accumulates of one predefined type, in the simple case; `result` may be null.
+  [[nodiscard]] bool try_accumulate(const void* origin, void* result, std::uint64_t count, MPI_Datatype type,
+                                    int target_rank, MPI_Aint displacement, MPI_Op mpi_op) const noexcept;
+  [[nodiscard]] bool try_compare_and_swap(const void* origin, const void* compare, void* result, MPI_Datatype type,
+                                          int target_rank, MPI_Aint displacement) const noexcept;
+
+  /// Put or get in full generality. With `request` the operation is one of those that give a request; it is complete,
+  /// for regions of this node, when this returns.
+  Status transfer(Direction direction, const Transfer& transfer, MPI_Request* request = nullptr);
+  /// Accumulate, Get_accumulate, Fetch_and_op.
+  Status accumulate(const Accumulation& accumulation, MPI_Request* request = nullptr);
+  /// The three buffers hold one element of `type` each.
+  Status compare_and_swap(const void* origin, const void* compare, void* result, MPI_Datatype type, int target_rank,
+                          MPI_Aint displacement);
 
   // Synchronisation: active target ...
   Status fence(int assertions);
@@ -127,7 +154,9 @@ class Window {
   /// The value of a predefined attribute as MPI_Win_get_attr gives it, or null if `keyval` is none of them.
   [[nodiscard]] void* attribute(int keyval) noexcept;
 
-  /// Collective. Ends the use; the handle and the native window remain, for the caller to free.
+  /// Collective. Code::sync, on all ranks, if one of them has an epoch open: the window stays as it is.
+  Status agree_to_free();
+  /// Collective, after agree_to_free(). Ends the use; the handle and the native window remain, for the caller to free.
   Status release();
 
   /// Base pointer for the program: null unless load_store.
@@ -135,14 +164,16 @@ class Window {
   [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_->use.window; }
 
  private:
-  [[nodiscard]] bool resolve_simple(std::uint32_t permission, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
-                                    MPI_Aint displacement, std::uint64_t target_count, MPI_Datatype target_type, std::byte*& target,
-                                    std::uint64_t& bytes) const noexcept {
+  [[nodiscard]] bool resolve_simple(std::uint32_t permission, std::uint64_t origin_count, MPI_Datatype origin_type,
+                                    int target_rank, MPI_Aint displacement, std::uint64_t target_count,
+                                    MPI_Datatype target_type, std::byte*& target, std::uint64_t& bytes) const noexcept {
     if (origin_type != target_type || origin_count != target_count) return false;
     const std::size_t type_bytes = types_.predefined_size(origin_type);
     if (type_bytes == 0 || static_cast<std::uint32_t>(target_rank) >= target_total_) return false;
     const Target& region = targets_[target_rank];
-    if (((permissions_.load(std::memory_order_relaxed) | region.permissions.load(std::memory_order_relaxed)) & permission) == 0) return false;
+    if (((permissions_.load(std::memory_order_relaxed) | region.permissions.load(std::memory_order_relaxed)) &
+         permission) == 0)
+      return false;
     std::byte* const base = region.base.load(std::memory_order_acquire);
     std::uint64_t start = 0;
     if (base == nullptr ||
@@ -167,9 +198,15 @@ class Window {
   /// The targets that the processes of `group` stand for.
   [[nodiscard]] Result<std::vector<std::size_t>> targets_of(MPI_Group group) const;
   Result<nam::WindowLocks*> locks();
+  /// A target that an accumulating operation may work on, in an epoch that allows it; null for MPI_PROC_NULL.
+  [[nodiscard]] Result<Target*> accumulation_target(const char* operation, int rank, bool writes);
+  /// A request that is complete.
+  Status complete_request(MPI_Request* request) const;
+  [[nodiscard]] Status accumulate_remote(const Accumulation& accumulation, const Target& target,
+                                         MPI_Aint displacement_bytes, MPI_Request* request);
   [[nodiscard]] Result<Target*> check_rank(int rank);
   [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target,
-                                       MPI_Aint displacement_bytes);
+                                       MPI_Aint displacement_bytes, MPI_Request* request);
   void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
   [[nodiscard]] std::vector<KeyValue> keys_in_force() const;
   Status apply_consistency(format::Consistency consistency);
@@ -184,7 +221,9 @@ class Window {
   sync::Epochs epochs_;
   std::vector<std::size_t> started_;  ///< targets of the start epoch
   std::mutex locks_mutex_;
-  std::unique_ptr<nam::WindowLocks> locks_;  ///< made on first need
+  std::unique_ptr<nam::WindowLocks> locks_;                 ///< made on first need
+  std::unique_ptr<class ElementLocks> element_locks_;       ///< over locks_
+  std::atomic<class ElementLocks*> usable_locks_{nullptr};  ///< element_locks_, once it is there
   void* base_ = nullptr;
   MPI_Aint attribute_size_ = 0;
   int attribute_displacement_unit_ = 1;

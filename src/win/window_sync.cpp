@@ -1,15 +1,16 @@
 // The synchronisation calls of a window.
 //
 // On one node an operation is a processor instruction on mapped memory, complete when the call returns. What remains of
-// synchronisation is: to wait for others (barrier, locks, the MPI library's post and start), to order memory, and to say
-// which operations are allowed. A window over several nodes hands each call on to the native window as well, which carries
-// the operations between nodes.
+// synchronisation is: to wait for others (barrier, locks, the MPI library's post and start), to order memory, and to
+// say which operations are allowed. A window over several nodes hands each call on to the native window as well, which
+// carries the operations between nodes.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 #include <numeric>
 
+#include "win/element_locks.hpp"
 #include "win/window.hpp"
 
 namespace psnam::win {
@@ -31,12 +32,13 @@ class Progress final : public nam::Waiter {
 Result<sync::LockKind> lock_kind(int type) {
   if (type == MPI_LOCK_SHARED) return sync::LockKind::shared;
   if (type == MPI_LOCK_EXCLUSIVE) return sync::LockKind::exclusive;
-  return Error{Code::lock_type, fmt::format("lock_type = {}: known are MPI_LOCK_SHARED ({}) and MPI_LOCK_EXCLUSIVE ({})", type, MPI_LOCK_SHARED,
-                                            MPI_LOCK_EXCLUSIVE)};
+  return Error{Code::lock_type,
+               fmt::format("lock_type = {}: known are MPI_LOCK_SHARED ({}) and MPI_LOCK_EXCLUSIVE ({})", type,
+                           MPI_LOCK_SHARED, MPI_LOCK_EXCLUSIVE)};
 }
 
-nam::WindowLocks::Kind store_kind(sync::LockKind kind) noexcept {
-  return kind == sync::LockKind::exclusive ? nam::WindowLocks::Kind::exclusive : nam::WindowLocks::Kind::shared;
+nam::LockKind store_kind(sync::LockKind kind) noexcept {
+  return kind == sync::LockKind::exclusive ? nam::LockKind::exclusive : nam::LockKind::shared;
 }
 
 Status checked(const Real& real, const char* call, int rc) {
@@ -50,13 +52,19 @@ void Window::allow(std::size_t target, std::uint32_t more) noexcept {
   (*parts_->regions)[target].permissions.store(allowed() | more, std::memory_order_relaxed);
 }
 
-void Window::forbid(std::size_t target) noexcept { (*parts_->regions)[target].permissions.store(0, std::memory_order_relaxed); }
+void Window::forbid(std::size_t target) noexcept {
+  (*parts_->regions)[target].permissions.store(0, std::memory_order_relaxed);
+}
 
 Result<nam::WindowLocks*> Window::locks() {
   const std::lock_guard lock{locks_mutex_};
   if (locks_ == nullptr) {
     PSNAM_TRY(Mapping page, parts_->store->open_locks(record().id, target_total_));
-    PSNAM_TRY(locks_, nam::WindowLocks::attach(std::move(page), target_total_));
+    PSNAM_TRY(const format::ProcessIdentity process, nam::this_process(static_cast<std::uint32_t>(parts_->rank)));
+    PSNAM_TRY(const format::Uuid boot, nam::this_boot());
+    PSNAM_TRY(locks_, nam::WindowLocks::attach(std::move(page), target_total_, process, boot));
+    element_locks_ = std::make_unique<ElementLocks>(*locks_);
+    usable_locks_.store(element_locks_.get(), std::memory_order_release);
   }
   return locks_.get();
 }
@@ -67,7 +75,8 @@ Status Window::fence(int bits) {
   // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt. And
   // after an assertion that is wrong on this rank: the others wait for it.
   if (parts_->spans_nodes) {
-    PSNAM_CHECK(checked(context_.real(), "MPI_Win_fence between nodes", context_.real().Win_fence(assertions ? bits : 0, native())));
+    PSNAM_CHECK(checked(context_.real(), "MPI_Win_fence between nodes",
+                        context_.real().Win_fence(assertions ? bits : 0, native())));
   } else {
     PSNAM_CHECK(parts_->team->barrier());
   }
@@ -84,7 +93,8 @@ Result<std::vector<std::size_t>> Window::targets_of(MPI_Group group) const {
   const Real& real = context_.real();
   std::vector<std::size_t> targets;
   if (!parts_->creator) {
-    // The regions belong to ranks of a job that has ended: no process of this group stands for one of them, so all are meant.
+    // The regions belong to ranks of a job that has ended: no process of this group stands for one of them, so all are
+    // meant.
     targets.resize(target_total_);
     std::iota(targets.begin(), targets.end(), std::size_t{0});
     return targets;
@@ -107,7 +117,8 @@ Result<std::vector<std::size_t>> Window::targets_of(MPI_Group group) const {
 Status Window::post(MPI_Group group, int bits) {
   PSNAM_TRY(const sync::Assertions assertions, sync::Assertions::of_post(bits));
   PSNAM_CHECK(epochs_.begin_post());
-  Status posted = checked(context_.real(), "MPI_Win_post", context_.real().Win_post(group, assertions.bits(), native()));
+  Status posted =
+      checked(context_.real(), "MPI_Win_post", context_.real().Win_post(group, assertions.bits(), native()));
   if (!posted) epochs_.end_post();
   return posted;
 }
@@ -116,7 +127,9 @@ Status Window::start(MPI_Group group, int bits) {
   PSNAM_TRY(const sync::Assertions assertions, sync::Assertions::of_start(bits));
   PSNAM_TRY(auto targets, targets_of(group));
   PSNAM_CHECK(epochs_.begin_start());
-  if (Status begun = checked(context_.real(), "MPI_Win_start", context_.real().Win_start(group, assertions.bits(), native())); !begun) {
+  if (Status begun =
+          checked(context_.real(), "MPI_Win_start", context_.real().Win_start(group, assertions.bits(), native()));
+      !begun) {
     static_cast<void>(epochs_.end_start().ok());
     return begun;
   }
@@ -156,7 +169,8 @@ Status Window::lock(int type, int rank, int bits) {
   const auto index = static_cast<std::size_t>(rank);
   const auto acquire = [&]() -> Status {
     if (parts_->spans_nodes)
-      return checked(context_.real(), "MPI_Win_lock between nodes", context_.real().Win_lock(type, target->host, bits, native()));
+      return checked(context_.real(), "MPI_Win_lock between nodes",
+                     context_.real().Win_lock(type, target->host, bits, native()));
     if (assertions.needs_no_check()) return {};
     PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
     Progress progress{context_.real()};
@@ -168,7 +182,8 @@ Status Window::lock(int type, int rank, int bits) {
     return acquired;
   }
   forbid_all();
-  allow(index, Permission::flush);
+  const bool alone = kind == sync::LockKind::exclusive && !assertions.needs_no_check() && !parts_->spans_nodes;
+  allow(index, Permission::flush | (alone ? Permission::alone : 0));
   return {};
 }
 
@@ -178,7 +193,8 @@ Status Window::unlock(int rank) {
   const auto index = static_cast<std::size_t>(rank);
   PSNAM_TRY(const sync::Epochs::Held held, epochs_.end_lock(index));
   forbid(index);
-  if (parts_->spans_nodes) return checked(context_.real(), "MPI_Win_unlock between nodes", context_.real().Win_unlock(target->host, native()));
+  if (parts_->spans_nodes)
+    return checked(context_.real(), "MPI_Win_unlock between nodes", context_.real().Win_unlock(target->host, native()));
   if (held.unchecked) return {};
   PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
   return locks->unlock(static_cast<std::uint32_t>(rank));
@@ -188,7 +204,8 @@ Status Window::lock_all(int bits) {
   PSNAM_TRY(const sync::Assertions assertions, sync::Assertions::of_lock(bits));
   PSNAM_CHECK(epochs_.begin_lock_all(assertions.needs_no_check()));
   const auto acquire = [&]() -> Status {
-    if (parts_->spans_nodes) return checked(context_.real(), "MPI_Win_lock_all between nodes", context_.real().Win_lock_all(bits, native()));
+    if (parts_->spans_nodes)
+      return checked(context_.real(), "MPI_Win_lock_all between nodes", context_.real().Win_lock_all(bits, native()));
     if (assertions.needs_no_check()) return {};
     PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
     Progress progress{context_.real()};
@@ -205,7 +222,8 @@ Status Window::lock_all(int bits) {
 Status Window::unlock_all() {
   PSNAM_TRY(const bool unchecked, epochs_.end_lock_all());
   forbid_all();
-  if (parts_->spans_nodes) return checked(context_.real(), "MPI_Win_unlock_all between nodes", context_.real().Win_unlock_all(native()));
+  if (parts_->spans_nodes)
+    return checked(context_.real(), "MPI_Win_unlock_all between nodes", context_.real().Win_unlock_all(native()));
   if (unchecked) return {};
   PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
   return locks->unlock_all();
@@ -214,7 +232,8 @@ Status Window::unlock_all() {
 Status Window::flush(int rank, bool local) {
   if (rank == MPI_PROC_NULL) return {};
   PSNAM_TRY(const Target* const target, check_rank(rank));
-  const std::uint32_t permissions = permissions_.load(std::memory_order_relaxed) | target->permissions.load(std::memory_order_relaxed);
+  const std::uint32_t permissions =
+      permissions_.load(std::memory_order_relaxed) | target->permissions.load(std::memory_order_relaxed);
   if ((permissions & Permission::flush) == 0)
     return Error{Code::sync, fmt::format("flush of target {}, which this process has not locked", rank)};
   if (parts_->spans_nodes) {
@@ -231,7 +250,8 @@ Status Window::flush_all(bool local) {
   PSNAM_CHECK(epochs_.check_flush_all());
   if (parts_->spans_nodes) {
     const Real& real = context_.real();
-    return checked(real, "MPI_Win_flush_all between nodes", local ? real.Win_flush_local_all(native()) : real.Win_flush_all(native()));
+    return checked(real, "MPI_Win_flush_all between nodes",
+                   local ? real.Win_flush_local_all(native()) : real.Win_flush_all(native()));
   }
   std::atomic_thread_fence(std::memory_order_acq_rel);
   return {};
@@ -239,7 +259,8 @@ Status Window::flush_all(bool local) {
 
 Status Window::sync() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (parts_->spans_nodes) return checked(context_.real(), "MPI_Win_sync between nodes", context_.real().Win_sync(native()));
+  if (parts_->spans_nodes)
+    return checked(context_.real(), "MPI_Win_sync between nodes", context_.real().Win_sync(native()));
   return {};
 }
 

@@ -1,0 +1,171 @@
+// Accumulating operations: on regions of this node by the kernels of rma, element by element indivisible for all
+// threads, processes and jobs. In a window over several nodes all of them go to the native window, those to regions of
+// the own node too: the MPI library's way of doing them is indivisible only among its own.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "rma/atomics.hpp"
+#include "rma/transfer.hpp"
+#include "win/access_checks.hpp"
+#include "win/element_locks.hpp"
+#include "win/window.hpp"
+
+namespace psnam::win {
+namespace {
+
+rma::Side side_of(const void* address, MPI_Count count, const rma::Layout& layout) noexcept {
+  // The kernels only read the origin.
+  return {static_cast<std::byte*>(const_cast<void*>(address)), static_cast<std::uint64_t>(count), &layout};
+}
+
+}  // namespace
+
+bool Window::try_accumulate(const void* origin, void* result, std::uint64_t count, MPI_Datatype type, int target_rank,
+                            MPI_Aint displacement, MPI_Op mpi_op) const noexcept {
+  std::byte* target = nullptr;
+  std::uint64_t bytes = 0;
+  ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
+  const auto op = rma::predefined_operation(mpi_op);
+  const rma::Element element = types_.predefined_element(type);
+  if (locks == nullptr || !op || !element.allows(*op) || (origin == nullptr && *op != rma::Op::no_op) ||
+      parts_->spans_nodes)
+    return false;
+  if (!resolve_simple(Permission::fast_put, count, type, target_rank, displacement, count, type, target, bytes))
+    return false;
+  const auto* const from = static_cast<const std::byte*>(origin);
+  auto* const to = static_cast<std::byte*>(result);
+  const Target& region = targets_[target_rank];
+  if ((region.permissions.load(std::memory_order_relaxed) & Permission::alone) != 0)
+    rma::accumulate_array_alone(*op, element, target, from, to, count);
+  else if (count == 1)
+    rma::accumulate_one(*op, element, target, from, to, *locks, region.base.load(std::memory_order_relaxed));
+  else
+    rma::accumulate_array(*op, element, target, from, to, count, *locks, region.base.load(std::memory_order_relaxed));
+  return true;
+}
+
+bool Window::try_compare_and_swap(const void* origin, const void* compare, void* result, MPI_Datatype type,
+                                  int target_rank, MPI_Aint displacement) const noexcept {
+  std::byte* target = nullptr;
+  std::uint64_t bytes = 0;
+  ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
+  const rma::Element element = types_.predefined_element(type);
+  if (locks == nullptr || !element.allows_compare_and_swap() || origin == nullptr || compare == nullptr ||
+      result == nullptr || parts_->spans_nodes)
+    return false;
+  if (!resolve_simple(Permission::fast_put, 1, type, target_rank, displacement, 1, type, target, bytes)) return false;
+  rma::compare_and_swap(element, target, static_cast<const std::byte*>(origin), static_cast<const std::byte*>(compare),
+                        static_cast<std::byte*>(result), *locks,
+                        targets_[target_rank].base.load(std::memory_order_relaxed));
+  return true;
+}
+
+Result<Target*> Window::accumulation_target(const char* operation, int rank, bool writes) {
+  if (writes) PSNAM_CHECK(check_right(Direction::put));
+  if (rank == MPI_PROC_NULL) {
+    PSNAM_CHECK(check_epoch(operation, nullptr));
+    return static_cast<Target*>(nullptr);
+  }
+  PSNAM_TRY(Target* const target, check_rank(rank));
+  PSNAM_CHECK(check_epoch(operation, target));
+  return target;
+}
+
+Status Window::accumulate(const Accumulation& a, MPI_Request* request) {
+  const Transfer& t = a.sides;
+  PSNAM_TRY(const rma::Op op, rma::operation(a.op));
+  const bool reads_only = op == rma::Op::no_op;
+  if (reads_only && !a.fetches)
+    return Error{Code::operation,
+                 "MPI_NO_OP: only MPI_Get_accumulate, MPI_Rget_accumulate and MPI_Fetch_and_op take it"};
+  PSNAM_TRY(Target* const target,
+            accumulation_target(a.fetches ? "get_accumulate" : "accumulate", t.target_rank, !reads_only));
+  if (target == nullptr) return complete_request(request);
+  rma::TypeTable& types = context_.types();
+  PSNAM_TRY(const rma::LayoutRef target_layout, types.find(t.target_type));
+  PSNAM_TRY(const rma::LayoutRef origin_layout, types.find(reads_only ? t.target_type : t.origin_type));
+  PSNAM_TRY(const rma::LayoutRef result_layout, types.find(a.fetches ? a.result_type : t.target_type));
+  const MPI_Count origin_count = reads_only ? t.target_count : t.origin_count;
+  PSNAM_TRY(const std::uint64_t bytes,
+            rma::matching_bytes(origin_count, *origin_layout, t.target_count, *target_layout));
+  if (a.fetches)
+    PSNAM_CHECK(rma::matching_bytes(a.result_count, *result_layout, t.target_count, *target_layout).status());
+  PSNAM_TRY(const std::int64_t displacement, displacement_bytes(t.target_displacement, target->displacement_unit));
+  PSNAM_CHECK(rma::check_bounds(displacement, t.target_count, *target_layout, target->size_bytes));
+  if (bytes == 0) return complete_request(request);
+  PSNAM_TRY(const rma::Element element, rma::common_element(origin_layout->element, target_layout->element));
+  PSNAM_CHECK(rma::check(op, element));
+  if (!reads_only) PSNAM_CHECK(check_buffer("origin_addr", t.origin, *origin_layout, bytes));
+  if (a.fetches) PSNAM_CHECK(check_buffer("result_addr", a.result, *result_layout, bytes));
+  count(bytes, t.target_rank, target->local && !parts_->spans_nodes);
+  if (parts_->spans_nodes) return accumulate_remote(a, *target, displacement, request);
+
+  PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(t.target_rank)));
+  const rma::Side to = side_of(base + displacement, t.target_count, *target_layout);
+  const rma::Side from = side_of(t.origin, origin_count, *origin_layout);
+  const rma::Side old = side_of(a.result, a.result_count, *result_layout);
+  const rma::Side* const result = a.fetches ? &old : nullptr;
+  PSNAM_CHECK(locks().status());
+  if ((target->permissions.load(std::memory_order_relaxed) & Permission::alone) != 0)
+    rma::accumulate_alone(op, element, to, from, result);
+  else
+    rma::accumulate(op, element, to, from, result, *element_locks_, base);
+  return complete_request(request);
+}
+
+Status Window::accumulate_remote(const Accumulation& a, const Target& target, MPI_Aint displacement,
+                                 MPI_Request* request) {
+  const Real& real = context_.real();
+  const Transfer& t = a.sides;
+  if (std::max({t.origin_count, t.target_count, a.result_count}) > INT_MAX)
+    return Error{Code::count, fmt::format("count {}: at most {} elements are accumulated at once between nodes",
+                                          std::max(t.origin_count, t.target_count), INT_MAX)};
+  const MPI_Aint address = target.host_address + displacement;
+  const auto origin_count = static_cast<int>(t.origin_count);
+  const auto target_count = static_cast<int>(t.target_count);
+  const auto result_count = static_cast<int>(a.result_count);
+  const auto plain = [&](auto function, auto... more) {
+    return function(t.origin, origin_count, t.origin_type, target.host, address, target_count, t.target_type, a.op,
+                    native(), more...);
+  };
+  const auto fetching = [&](auto function, auto... more) {
+    return function(t.origin, origin_count, t.origin_type, a.result, result_count, a.result_type, target.host, address,
+                    target_count, t.target_type, a.op, native(), more...);
+  };
+  int rc = MPI_SUCCESS;
+  if (a.fetches)
+    rc = request != nullptr ? fetching(real.Rget_accumulate, request) : fetching(real.Get_accumulate);
+  else
+    rc = request != nullptr ? plain(real.Raccumulate, request) : plain(real.Accumulate);
+  if (rc != MPI_SUCCESS) return sync::raised_mpi_error(real, "MPI_Accumulate or its kin between nodes", rc);
+  return {};
+}
+
+Status Window::compare_and_swap(const void* origin, const void* compare, void* result, MPI_Datatype type,
+                                int target_rank, MPI_Aint displacement) {
+  PSNAM_TRY(Target* const target, accumulation_target("compare_and_swap", target_rank, true));
+  if (target == nullptr) return {};
+  PSNAM_TRY(const rma::LayoutRef layout, context_.types().find(type));
+  PSNAM_CHECK(rma::check_compare_and_swap(layout->element));
+  PSNAM_TRY(const std::int64_t start, displacement_bytes(displacement, target->displacement_unit));
+  PSNAM_CHECK(rma::check_bounds(start, 1, *layout, target->size_bytes));
+  PSNAM_CHECK(check_buffer("origin_addr", origin, *layout, layout->size));
+  PSNAM_CHECK(check_buffer("compare_addr", compare, *layout, layout->size));
+  PSNAM_CHECK(check_buffer("result_addr", result, *layout, layout->size));
+  count(layout->size, target_rank, !parts_->spans_nodes);
+  if (parts_->spans_nodes) {
+    const int rc = context_.real().Compare_and_swap(origin, compare, result, type, target->host,
+                                                    target->host_address + start, native());
+    if (rc != MPI_SUCCESS) return sync::raised_mpi_error(context_.real(), "MPI_Compare_and_swap between nodes", rc);
+    return {};
+  }
+  PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(target_rank)));
+  PSNAM_CHECK(locks().status());
+  rma::compare_and_swap(layout->element, base + start, static_cast<const std::byte*>(origin),
+                        static_cast<const std::byte*>(compare), static_cast<std::byte*>(result), *element_locks_, base);
+  return {};
+}
+
+}  // namespace psnam::win
