@@ -5,20 +5,22 @@
 #include <mpi.h>
 
 // One name for each function that is called inside.
-#define PSNAM_REAL_FUNCTIONS(X)                                                                                      \
-  X(Allgather)                                                                                                       \
-  X(Allreduce) X(Bcast) X(Barrier) X(Iprobe) X(Send) X(Abort) X(Comm_rank) X(Comm_size) X(Comm_dup) X(Comm_free)     \
-      X(Comm_disconnect) X(Comm_group) X(Comm_test_inter) X(Comm_set_errhandler) X(Comm_call_errhandler)             \
-          X(Comm_connect) X(Comm_remote_size) X(Info_create) X(Info_dup) X(Info_free) X(Info_get) X(Info_get_nkeys)  \
-              X(Info_get_nthkey) X(Info_get_valuelen) X(Info_set) X(Type_size_x) X(Type_get_extent_x)                \
-                  X(Type_get_true_extent_x) X(Type_get_envelope) X(Type_get_contents) X(Type_free) X(Type_dup)       \
-                      X(Type_commit) X(Type_get_envelope_c) X(Type_get_contents_c) X(Pack_size) X(Win_create)        \
-                          X(Win_create_dynamic) X(Win_allocate) X(Win_attach) X(Win_detach) X(Win_free) X(Win_fence) \
-                              X(Win_call_errhandler) X(Win_set_info) X(Win_get_info) X(Win_get_attr)                 \
-                                  X(Win_set_errhandler) X(Put) X(Put_c) X(Get) X(Get_c) X(Get_address)               \
-                                      X(Get_processor_name) X(Add_error_class) X(Add_error_code) X(Add_error_string) \
-                                          X(Error_class) X(Error_string) X(Publish_name) X(Lookup_name)              \
-                                              X(Unpublish_name) X(Initialized) X(Finalized) X(Query_thread)
+// clang-format off
+#define PSNAM_REAL_FUNCTIONS(X)                                                                                        \
+  X(Allgather) X(Allreduce) X(Bcast) X(Barrier) X(Iprobe) X(Send) X(Abort)                                             \
+  X(Comm_rank) X(Comm_size) X(Comm_dup) X(Comm_free) X(Comm_disconnect) X(Comm_group) X(Comm_test_inter)               \
+  X(Comm_set_errhandler) X(Comm_call_errhandler) X(Comm_connect) X(Comm_remote_size)                                   \
+  X(Info_create) X(Info_dup) X(Info_free) X(Info_get) X(Info_get_nkeys) X(Info_get_nthkey) X(Info_get_valuelen)        \
+  X(Info_set)                                                                                                          \
+  X(Type_size_x) X(Type_get_extent_x) X(Type_get_true_extent_x) X(Type_get_envelope) X(Type_get_contents) X(Type_free) \
+  X(Type_dup) X(Type_commit) X(Type_get_envelope_c) X(Type_get_contents_c) X(Pack_size)                                \
+  X(Win_create) X(Win_create_dynamic) X(Win_allocate) X(Win_attach) X(Win_detach) X(Win_free) X(Win_fence)             \
+  X(Win_call_errhandler) X(Win_set_info) X(Win_get_info) X(Win_get_attr) X(Win_set_errhandler) X(Put) X(Put_c) X(Get)   \
+  X(Get_c)                                                                                                             \
+  X(Get_address) X(Get_processor_name)                                                                                 \
+  X(Add_error_class) X(Add_error_code) X(Add_error_string) X(Error_class) X(Error_string)                              \
+  X(Publish_name) X(Lookup_name) X(Unpublish_name) X(Initialized) X(Finalized) X(Query_thread)
+// clang-format on
 
 namespace psnam {
 
