@@ -271,7 +271,9 @@ TEST_F(Locked, RequestsAreWaitedForTogetherWithMessages) {
     ASSERT_EQ(MPI_Win_flush(me_, window_), MPI_SUCCESS);
     ASSERT_EQ(MPI_Rget(got.data(), 4, MPI_INT, me_, 0, 4, MPI_INT, window_, &requests[4]), MPI_SUCCESS);
     ASSERT_EQ(MPI_Isend(&token, 1, MPI_INT, next, way, MPI_COMM_WORLD, &requests[5]), MPI_SUCCESS);
-    if (way == 0) ASSERT_EQ(MPI_Waitall(6, requests.data(), MPI_STATUSES_IGNORE), MPI_SUCCESS);
+    if (way == 0) {
+      ASSERT_EQ(MPI_Waitall(6, requests.data(), MPI_STATUSES_IGNORE), MPI_SUCCESS);
+    }
     for (int done = 0; way == 1 && done < 6; ++done) {
       int index = MPI_UNDEFINED;
       ASSERT_EQ(MPI_Waitany(6, requests.data(), &index, MPI_STATUS_IGNORE), MPI_SUCCESS);

@@ -216,7 +216,15 @@ TEST(PassiveOnNobody, ALockIsAnEpochForOperationsOnNobody) {
   EXPECT_EQ(MPI_Get(&value, 1, MPI_INT, MPI_PROC_NULL, 0, 1, MPI_INT, r.window), MPI_SUCCESS);
   EXPECT_EQ(MPI_Win_flush(MPI_PROC_NULL, r.window), MPI_SUCCESS);
   EXPECT_EQ(MPI_Win_flush_local(MPI_PROC_NULL, r.window), MPI_SUCCESS);
+  // A rank at the edge of a grid has several neighbours that are nobody, beside real ones.
+  EXPECT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, MPI_PROC_NULL, 0, r.window), MPI_SUCCESS);
+  ASSERT_EQ(MPI_Win_lock(MPI_LOCK_SHARED, r.next, 0, r.window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Win_unlock(MPI_PROC_NULL, r.window), MPI_SUCCESS);
+  EXPECT_EQ(put_int(r.window, r.next, 0, 1), MPI_SUCCESS);
+  ASSERT_EQ(MPI_Win_unlock(r.next, r.window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Put(&value, 1, MPI_INT, MPI_PROC_NULL, 0, 1, MPI_INT, r.window), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_unlock(MPI_PROC_NULL, r.window), MPI_SUCCESS);
+  EXPECT_EQ(error_class(MPI_Win_unlock(MPI_PROC_NULL, r.window)), MPI_ERR_RMA_SYNC);
   EXPECT_EQ(value, 7);
 }
 

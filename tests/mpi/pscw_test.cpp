@@ -76,17 +76,20 @@ TEST_P(PostStart, AllRanksPutToTheFirstInEveryRound) {
   const Group first{{0}};
   std::vector<int> received(static_cast<std::size_t>(ranks_), -1);
   for (int round = 0; round < kRounds; ++round) {
-    if (me_ == 0) ASSERT_EQ(MPI_Win_post(origins, 0, window_), MPI_SUCCESS);
+    if (me_ == 0) {
+      ASSERT_EQ(MPI_Win_post(origins, 0, window_), MPI_SUCCESS);
+    }
     ASSERT_EQ(MPI_Win_start(first, 0, window_), MPI_SUCCESS);
     if (me_ < 4) {
       ASSERT_EQ(put_int(window_, 0, me_, round * 1000 + me_), MPI_SUCCESS);
     }
     ASSERT_EQ(MPI_Win_complete(window_), MPI_SUCCESS);
     if (me_ != 0) continue;
-    if (round % 2 == 0)
+    if (round % 2 == 0) {
       ASSERT_EQ(MPI_Win_wait(window_), MPI_SUCCESS);
-    else
+    } else {
       test_until_done(window_);
+    }
     for (int origin = 0; origin < std::min(ranks_, 4); ++origin)
       ASSERT_EQ(own_value(window_, static_cast<std::size_t>(origin)), round * 1000 + origin) << "round " << round;
   }

@@ -213,13 +213,17 @@ TEST(SyncErrorsOfFree, AnOpenEpochOnOneRankIsAnErrorOnAllAndTheWindowStays) {
     MPI_Win win = MPI_WIN_NULL;
     ASSERT_EQ(MPI_Win_allocate(64, 4, info, MPI_COMM_WORLD, &base, &win), MPI_SUCCESS);
     handle_errors_of(win);
-    if (world_rank() == 0) ASSERT_EQ(epoch.open(win), MPI_SUCCESS);
+    if (world_rank() == 0) {
+      ASSERT_EQ(epoch.open(win), MPI_SUCCESS);
+    }
     MPI_Win copy = win;
     const int code = MPI_Win_free(&copy);
     expect_handled_once(code);
     expect_same_error(code, MPI_ERR_RMA_SYNC, {"MPI_Win_free", epoch.name}, MPI_COMM_WORLD);
     EXPECT_EQ(copy, win);
-    if (world_rank() == 0) EXPECT_EQ(epoch.close(win), MPI_SUCCESS);
+    if (world_rank() == 0) {
+      EXPECT_EQ(epoch.close(win), MPI_SUCCESS);
+    }
     const int value = 5 + world_rank();
     int seen = -1;
     EXPECT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, world_rank(), 0, win), MPI_SUCCESS);
