@@ -8,18 +8,19 @@
 
 #include "rma/real.hpp"
 
-#define PSNAM_WRAPPED_FUNCTIONS(X)                                                                                   \
-  X(Init)                                                                                                            \
-  X(Init_thread) X(Finalize) X(Error_class) X(Type_free) X(Win_allocate) X(Win_allocate_c) X(Win_create_dynamic)     \
-      X(Win_free) X(Win_set_info) X(Win_get_info) X(Win_get_attr) X(Win_shared_query) X(Win_shared_query_c)          \
-          X(Win_attach) X(Win_detach) X(Win_fence) X(Put) X(Put_c) X(Get) X(Get_c) X(Accumulate) X(Accumulate_c)     \
-              X(Get_accumulate) X(Get_accumulate_c) X(Fetch_and_op) X(Compare_and_swap) X(Rput) X(Rput_c) X(Rget)    \
-                  X(Rget_c) X(Raccumulate) X(Raccumulate_c) X(Rget_accumulate) X(Rget_accumulate_c) X(Win_post)      \
-                      X(Win_start) X(Win_complete) X(Win_wait) X(Win_test) X(Win_lock) X(Win_unlock) X(Win_lock_all) \
-                          X(Win_unlock_all) X(Win_flush) X(Win_flush_all) X(Win_flush_local) X(Win_flush_local_all)  \
-                              X(Win_sync) X(Comm_connect) X(Comm_free) X(Comm_disconnect) X(Comm_test_inter)         \
-                                  X(Comm_remote_size) X(Comm_remote_group) X(Publish_name) X(Lookup_name)            \
-                                      X(Unpublish_name)
+// clang-format off
+#define PSNAM_WRAPPED_FUNCTIONS(X)                                                                                      \
+  X(Init) X(Init_thread) X(Finalize) X(Error_class) X(Type_free)                                                        \
+  X(Win_allocate) X(Win_allocate_c) X(Win_create_dynamic) X(Win_free) X(Win_set_info) X(Win_get_info) X(Win_get_attr)   \
+  X(Win_shared_query) X(Win_shared_query_c) X(Win_attach) X(Win_detach) X(Win_fence)                                    \
+  X(Put) X(Put_c) X(Get) X(Get_c)                                                                                       \
+  X(Accumulate) X(Accumulate_c) X(Get_accumulate) X(Get_accumulate_c) X(Fetch_and_op) X(Compare_and_swap)               \
+  X(Rput) X(Rput_c) X(Rget) X(Rget_c) X(Raccumulate) X(Raccumulate_c) X(Rget_accumulate) X(Rget_accumulate_c)           \
+  X(Win_post) X(Win_start) X(Win_complete) X(Win_wait) X(Win_test) X(Win_lock) X(Win_unlock) X(Win_lock_all)            \
+  X(Win_unlock_all) X(Win_flush) X(Win_flush_all) X(Win_flush_local) X(Win_flush_local_all) X(Win_sync)                 \
+  X(Comm_connect) X(Comm_free) X(Comm_disconnect) X(Comm_test_inter) X(Comm_remote_size) X(Comm_remote_group)           \
+  X(Publish_name) X(Lookup_name) X(Unpublish_name)
+// clang-format on
 
 namespace psnam::mpi {
 

@@ -76,8 +76,8 @@ Result<Mapping> FileArea::create(std::uint64_t id, std::uint64_t bytes, format::
   return filled.take_error();
 }
 
-/// Whoever comes second finds the memory taken, and taking it again changes nothing. A file that could not be filled stays, empty:
-/// somebody else may be filling it, and it goes with what it belongs to.
+/// Whoever comes second finds the memory taken, and taking it again changes nothing. A file that could not be filled
+/// stays, empty: somebody else may be filling it, and it goes with what it belongs to.
 Result<Mapping> FileArea::share(std::uint64_t id, std::uint64_t bytes) const {
   const Fd fd{::openat(fd_.get(), file_name(id).c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd.valid()) return system_error("making " + shown(id), errno);

@@ -35,7 +35,8 @@ class FileArea {
 
   /// A new file; with Reserve::full all its memory is taken, or the file is gone again.
   [[nodiscard]] Result<Mapping> create(std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const;
-  /// The file, made of zeros if it is not there, with all its memory taken. Any number of processes may do this at once.
+  /// The file, made of zeros if it is not there, with all its memory taken. Any number of processes may do this at
+  /// once.
   [[nodiscard]] Result<Mapping> share(std::uint64_t id, std::uint64_t bytes) const;
   [[nodiscard]] Result<Mapping> map(std::uint64_t id, std::uint64_t bytes, Protection protection) const;
   /// Absent is fine.

@@ -93,8 +93,8 @@ class MemoryStore {
   virtual Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) = 0;
   virtual Status drop_control(std::uint64_t use_id) = 0;
 
-  /// The page of the locks of a window of `ranks` ranks, for WindowLocks::attach: made by whoever comes first, all its memory taken
-  /// (Code::no_memory). It belongs to the window and goes with it. The caller has the window in use.
+  /// The page of the locks of a window of `ranks` ranks, for WindowLocks::attach: made by whoever comes first, all its
+  /// memory taken (Code::no_memory). It belongs to the window and goes with it. The caller has the window in use.
   virtual Result<Mapping> open_locks(std::uint64_t window_id, std::uint32_t ranks) = 0;
 };
 

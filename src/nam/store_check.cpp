@@ -161,7 +161,8 @@ Result<Findings> Store::check() {
   check_allocations(contents, findings);
   check_files(contents, impl_->memory, impl_->control, findings);
   for (const auto& file : contents.locks)
-    if (!contents.windows.contains(file.id)) findings.push_back(fmt::format("{} belongs to no window", impl_->locks.shown(file.id)));
+    if (!contents.windows.contains(file.id))
+      findings.push_back(fmt::format("{} belongs to no window", impl_->locks.shown(file.id)));
   return findings;
 }
 

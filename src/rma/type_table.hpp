@@ -99,8 +99,8 @@ class TypeTable {
     Element element{};
   };
 
-  // MPICH's handles end in a number of their own; those of pair types, which it counts separately, have the uppermost bit
-  // set.
+  // MPICH's handles end in a number of their own; those of pair types, which it counts separately, have the uppermost
+  // bit set.
   [[nodiscard]] static constexpr std::size_t slot_of(MPI_Datatype type) noexcept {
     const auto number = static_cast<std::uint32_t>(type);
     return (number & 0x7F) | (number >> 24 & 0x80);

@@ -29,7 +29,7 @@ class Cases:
 
     def passes(self, test, env=None, ranks=2, nodes=None):
         result = self.run(test, env, ranks, nodes)
-        check(result.returncode == 0 and "[  PASSED  ] 1 test" in result.output, f"{test} with {env} passes", result.output)
+        check(result.returncode == 0, f"{test} with {env} passes", result.output)
         return result.output
 
     def ends(self, test, *words):

@@ -58,17 +58,19 @@ class Site:
         return ["env", *(f"{key}={value}" for key, value in settings.items()), *program]
 
     def job(self, ranks, program, env=None, timeout=DEFAULT_TIMEOUT_S, mpi_env=None):
-        """Runs `program` with `ranks` ranks (a number, or {node: number}); waits, with a limit; returns a JobResult."""
-        return self.wait(self.start(ranks, program, env, mpi_env), timeout)
+        """Runs `program` with `ranks` ranks (a number, or {node: number}); waits, with a limit; returns a JobResult.
+        The output is what went to standard output, then what went to standard error: mixed, their lines could break each other."""
+        return self.wait(self.start(ranks, program, env, mpi_env, stderr=subprocess.PIPE), timeout)
 
-    def start(self, ranks, program, env=None, mpi_env=None, launcher=(), stdin=subprocess.DEVNULL):
+    def start(self, ranks, program, env=None, mpi_env=None, launcher=(), stdin=subprocess.DEVNULL,
+              stderr=subprocess.STDOUT):
         """Starts a job. `launcher`: further arguments of mpiexec. `ranks` may also be a list of (node, number) pairs, in rank order."""
         ranks = ranks if isinstance(ranks, (dict, list)) else {next(iter(self.stores)): ranks}
         command = [mpiexec(), *launcher]
         for i, (node, count) in enumerate(ranks.items() if isinstance(ranks, dict) else ranks):
             command += ([":"] if i else []) + ["-n", str(count), *self._program(node, program, env or {})]
         environment = {**os.environ, **(mpi_env or {})}
-        return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True,
                                 errors="replace", start_new_session=True, env=environment)
 
     def talk(self, ranks, program, env=None, mpi_env=None):
@@ -78,12 +80,12 @@ class Site:
     @staticmethod
     def wait(process, timeout=DEFAULT_TIMEOUT_S):
         try:
-            output, _ = process.communicate(timeout=timeout)
-            return JobResult(process.returncode, output, False)
+            output, errors = process.communicate(timeout=timeout)
+            return JobResult(process.returncode, output + (errors or ""), False)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            return JobResult(process.returncode, output, True)
+            output, errors = process.communicate()
+            return JobResult(process.returncode, output + (errors or ""), True)
 
     def expect(self, ranks, program, env=None, timeout=DEFAULT_TIMEOUT_S, mpi_env=None):
         """Runs a job that must succeed; ends the test with its output if not."""
