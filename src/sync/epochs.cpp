@@ -62,6 +62,23 @@ Result<Epochs::Held> Epochs::end_lock(std::size_t target) {
   return held;
 }
 
+Status Epochs::begin_lock_of_nobody() {
+  const std::lock_guard lock{mutex_};
+  if (mode_ == Mode::start || mode_ == Mode::lock_all) return conflict("MPI_Win_lock");
+  mode_ = Mode::locks;
+  ++locked_;
+  ++nobodys_;
+  return {};
+}
+
+Status Epochs::end_lock_of_nobody() {
+  const std::lock_guard lock{mutex_};
+  if (nobodys_ == 0) return Error{Code::sync, "MPI_Win_unlock: MPI_PROC_NULL is not locked by this process"};
+  --nobodys_;
+  if (--locked_ == 0) mode_ = Mode::none;
+  return {};
+}
+
 Status Epochs::begin_lock_all(bool unchecked) {
   const std::lock_guard lock{mutex_};
   if (mode_ != Mode::none && mode_ != Mode::fence) return conflict("MPI_Win_lock_all");

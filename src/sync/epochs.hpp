@@ -38,6 +38,9 @@ class Epochs {
     bool unchecked = false;  ///< with MPI_MODE_NOCHECK: no lock was taken
   };
   Result<Held> end_lock(std::size_t target);
+  /// The same for MPI_PROC_NULL, which may be locked several times.
+  Status begin_lock_of_nobody();
+  Status end_lock_of_nobody();
   Status begin_lock_all(bool unchecked);
   /// Whether the lock was unchecked.
   Result<bool> end_lock_all();
@@ -59,7 +62,8 @@ class Epochs {
   mutable std::mutex mutex_;
   Mode mode_ = Mode::none;
   bool posted_ = false;
-  std::size_t locked_ = 0;
+  std::size_t locked_ = 0;   ///< locks of single targets, MPI_PROC_NULL included
+  std::size_t nobodys_ = 0;  ///< those of MPI_PROC_NULL
   std::vector<Held> locks_;
   bool all_unchecked_ = false;
 };

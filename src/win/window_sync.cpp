@@ -164,7 +164,11 @@ Result<bool> Window::test() {
 Status Window::lock(int type, int rank, int bits) {
   PSNAM_TRY(const sync::LockKind kind, lock_kind(type));
   PSNAM_TRY(const sync::Assertions assertions, sync::Assertions::of_lock(bits));
-  if (rank == MPI_PROC_NULL) return {};
+  if (rank == MPI_PROC_NULL) {
+    PSNAM_CHECK(epochs_.begin_lock_of_nobody());
+    forbid_all();
+    return {};
+  }
   PSNAM_TRY(Target* const target, check_rank(rank));
   const auto index = static_cast<std::size_t>(rank);
   const auto acquire = [&]() -> Status {
@@ -192,7 +196,7 @@ Status Window::lock(int type, int rank, int bits) {
 }
 
 Status Window::unlock(int rank) {
-  if (rank == MPI_PROC_NULL) return {};
+  if (rank == MPI_PROC_NULL) return epochs_.end_lock_of_nobody();
   PSNAM_TRY(const Target* const target, check_rank(rank));
   const auto index = static_cast<std::size_t>(rank);
   PSNAM_TRY(const sync::Epochs::Held held, epochs_.end_lock(index));

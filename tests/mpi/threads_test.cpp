@@ -49,6 +49,28 @@ TEST(Threads, AllPutToPlacesOfTheirOwnInOneWindow) {
     ASSERT_EQ(received[static_cast<std::size_t>(i)], previous * kThreads * kPuts + i);
 }
 
+TEST(Threads, AccumulatesOfThreadsUnderOneExclusiveLockAreExact) {
+  // The lock keeps other processes out, not the other threads of its holder.
+  constexpr int kSteps = 2000;
+  const PartedWindow window{kKinds[5], 8 * sizeof(long), sizeof(long)};
+  const int me = world_rank();
+  const std::vector<long> ones(8, 1);
+  std::atomic<int> ready{0};
+  std::atomic<int> failures{0};
+  ASSERT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, me, 0, window), MPI_SUCCESS);
+  in_threads([&](int) {
+    ++ready;
+    while (ready.load() < kThreads) std::this_thread::yield();
+    for (int step = 0; step < kSteps; ++step)
+      if (MPI_Accumulate(ones.data(), 8, MPI_LONG, me, 0, 8, MPI_LONG, MPI_SUM, window) != MPI_SUCCESS) ++failures;
+  });
+  std::vector<long> sums(8);
+  EXPECT_EQ(MPI_Get(sums.data(), 8, MPI_LONG, me, 0, 8, MPI_LONG, window), MPI_SUCCESS);
+  ASSERT_EQ(MPI_Win_unlock(me, window), MPI_SUCCESS);
+  EXPECT_EQ(failures, 0);
+  EXPECT_EQ(sums, std::vector<long>(8, kThreads * kSteps));
+}
+
 TEST(Threads, TheFirstTouchOfARegionByAllAtOnce) {
   // The region of another rank is mapped at the first operation: here by several threads at the same moment.
   for (int round = 0; round < 10; ++round) {
