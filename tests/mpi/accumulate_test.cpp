@@ -104,9 +104,7 @@ class Contended : public testing::TestWithParam<Case> {
     else
       ok(MPI_Win_lock(epoch == Epoch::shared_lock ? MPI_LOCK_SHARED : MPI_LOCK_EXCLUSIVE, 0, 0, window_));
   }
-  void close(Epoch epoch) {
-    ok(epoch == Epoch::lock_all ? MPI_Win_unlock_all(window_) : MPI_Win_unlock(0, window_));
-  }
+  void close(Epoch epoch) { ok(epoch == Epoch::lock_all ? MPI_Win_unlock_all(window_) : MPI_Win_unlock(0, window_)); }
 
   PartedWindow window_{GetParam().kind, kBytes};
 };
@@ -304,9 +302,9 @@ TEST_F(Locked, LargeCountTwinsDoTheSame) {
   ASSERT_EQ(MPI_Rput_c(values.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, window_, &requests[0]), MPI_SUCCESS);
   ASSERT_EQ(MPI_Wait(&requests[0], MPI_STATUS_IGNORE), MPI_SUCCESS);
   ASSERT_EQ(MPI_Accumulate_c(values.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_SUM, window_), MPI_SUCCESS);
-  ASSERT_EQ(MPI_Get_accumulate_c(values.data(), 2, MPI_INT, old.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_MAX,
-                                 window_),
-            MPI_SUCCESS);
+  ASSERT_EQ(
+      MPI_Get_accumulate_c(values.data(), 2, MPI_INT, old.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_MAX, window_),
+      MPI_SUCCESS);
   EXPECT_EQ(old, (std::array<int, 2>{10, 14}));
   ASSERT_EQ(MPI_Raccumulate_c(values.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_SUM, window_, &requests[1]),
             MPI_SUCCESS);
@@ -355,9 +353,9 @@ TEST_F(Locked, AFetchThatChangesNothingNeedsNoOrigin) {
   const std::array<int, 3> values{1, 2, 3};
   ASSERT_EQ(MPI_Accumulate(values.data(), 3, MPI_INT, me_, 0, 3, MPI_INT, MPI_REPLACE, window_), MPI_SUCCESS);
   std::array<int, 3> old{};
-  ASSERT_EQ(MPI_Get_accumulate(nullptr, 0, MPI_DATATYPE_NULL, old.data(), 3, MPI_INT, me_, 0, 3, MPI_INT, MPI_NO_OP,
-                               window_),
-            MPI_SUCCESS);
+  ASSERT_EQ(
+      MPI_Get_accumulate(nullptr, 0, MPI_DATATYPE_NULL, old.data(), 3, MPI_INT, me_, 0, 3, MPI_INT, MPI_NO_OP, window_),
+      MPI_SUCCESS);
   EXPECT_EQ(old, values);
   int one = 0;
   ASSERT_EQ(MPI_Fetch_and_op(nullptr, &one, MPI_INT, me_, 2, MPI_NO_OP, window_), MPI_SUCCESS);

@@ -96,8 +96,8 @@ TEST_P(PostStart, AllRanksPutToTheFirstInEveryRound) {
 }
 
 class PostStartOfParts : public PostStart {};
-INSTANTIATE_TEST_SUITE_P(Kinds, PostStartOfParts, testing::Values(kKinds[1], kKinds[2], kKinds[4], kKinds[5], kKinds[8]),
-                         kind_name);
+INSTANTIATE_TEST_SUITE_P(Kinds, PostStartOfParts,
+                         testing::Values(kKinds[1], kKinds[2], kKinds[4], kKinds[5], kKinds[8]), kind_name);
 
 TEST_P(PostStartOfParts, EachRankPutsToTheNextAndGetsFromThePrevious) {
   const int next = (me_ + 1) % ranks_;

@@ -330,8 +330,7 @@ TEST_F(AccumulateErrors, BeyondTheRegionIsARangeError) {
   expect_refused(MPI_Fetch_and_op(ints_.data(), &old, MPI_INT, world_size(), 0, MPI_SUM, w), MPI_ERR_RANK,
                  {"target_rank"});
   expect_refused(MPI_Accumulate(nullptr, 1, MPI_INT, me_, 0, 1, MPI_INT, MPI_SUM, w), MPI_ERR_BUFFER, {"origin_addr"});
-  expect_refused(MPI_Fetch_and_op(ints_.data(), nullptr, MPI_INT, me_, 0, MPI_SUM, w), MPI_ERR_BUFFER,
-                 {"result_addr"});
+  expect_refused(MPI_Fetch_and_op(ints_.data(), nullptr, MPI_INT, me_, 0, MPI_SUM, w), MPI_ERR_BUFFER, {"result_addr"});
   expect_refused(MPI_Accumulate(ints_.data(), -1, MPI_INT, me_, 0, -1, MPI_INT, MPI_SUM, w), MPI_ERR_COUNT, {"-1"});
 }
 
