@@ -54,7 +54,6 @@ struct Permission {
   static constexpr std::uint32_t fast_get = 2;  ///< gets by the fast path
   static constexpr std::uint32_t access = 4;    ///< any operation
   static constexpr std::uint32_t flush = 8;     ///< flushes: the epoch is a passive one
-  static constexpr std::uint32_t alone = 16;    ///< accumulates without atomics: this process has locked all others out
 };
 
 /// Everything a window is made of; see creation.hpp and connection.hpp, which fill it.

@@ -37,9 +37,7 @@ bool Window::try_accumulate(const void* origin, void* result, std::uint64_t coun
   const auto* const from = static_cast<const std::byte*>(origin);
   auto* const to = static_cast<std::byte*>(result);
   const Target& region = targets_[target_rank];
-  if ((region.permissions.load(std::memory_order_relaxed) & Permission::alone) != 0)
-    rma::accumulate_array_alone(*op, element, target, from, to, count);
-  else if (count == 1)
+  if (count == 1)
     rma::accumulate_one(*op, element, target, from, to, *locks, region.base.load(std::memory_order_relaxed));
   else
     rma::accumulate_array(*op, element, target, from, to, count, *locks, region.base.load(std::memory_order_relaxed));
@@ -108,10 +106,7 @@ Status Window::accumulate(const Accumulation& a, MPI_Request* request) {
   const rma::Side old = side_of(a.result, a.result_count, *result_layout);
   const rma::Side* const result = a.fetches ? &old : nullptr;
   PSNAM_CHECK(locks().status());
-  if ((target->permissions.load(std::memory_order_relaxed) & Permission::alone) != 0)
-    rma::accumulate_alone(op, element, to, from, result);
-  else
-    rma::accumulate(op, element, to, from, result, *element_locks_, base);
+  rma::accumulate(op, element, to, from, result, *element_locks_, base);
   return complete_request(request);
 }
 

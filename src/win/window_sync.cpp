@@ -186,12 +186,7 @@ Status Window::lock(int type, int rank, int bits) {
     return acquired;
   }
   forbid_all();
-  // The lock keeps other processes out, not the other threads of this one.
-  int threads = MPI_THREAD_SINGLE;
-  context_.real().Query_thread(&threads);
-  const bool alone = kind == sync::LockKind::exclusive && !assertions.needs_no_check() && !parts_->spans_nodes &&
-                     threads != MPI_THREAD_MULTIPLE;
-  allow(index, Permission::flush | (alone ? Permission::alone : 0));
+  allow(index, Permission::flush);
   return {};
 }
 
