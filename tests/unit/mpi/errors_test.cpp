@@ -53,6 +53,8 @@ TEST(ErrorClass, OfEveryCodeIsAStandardOne) {
                                      {Code::datatype, MPI_ERR_TYPE},
                                      {Code::range, MPI_ERR_RMA_RANGE},
                                      {Code::sync, MPI_ERR_RMA_SYNC},
+                                     {Code::operation, MPI_ERR_OP},
+                                     {Code::lock_type, MPI_ERR_LOCKTYPE},
                                      {Code::assertion, MPI_ERR_ASSERT},
                                      {Code::access, MPI_ERR_ACCESS},
                                      {Code::no_memory, MPI_ERR_NO_MEM},
