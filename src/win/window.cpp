@@ -15,6 +15,8 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
       context_{context},
       parts_{std::move(parts)},
       epochs_{target_total_} {
+  if (context.options().epoch_checks == EpochChecks::relaxed) resting_ = allowed() | Permission::flush;
+  forbid_all();
   if (!parts_->creator) {
     attribute_flavor_ = MPI_WIN_FLAVOR_DYNAMIC;
     return;

@@ -64,6 +64,7 @@ struct WindowParts {
   int rank = 0;            ///< in the communicator
   bool creator = true;     ///< of the job that made the window, so that the process has a region of its own
   bool spans_nodes = false;
+  bool relaxed_fence = false;  ///< on one node, and no rank is strict about epochs
   nam::AccessRight right = nam::AccessRight::read_write;
   Baseptr baseptr = Baseptr::null;
   nam::Store* store = nullptr;
@@ -190,8 +191,11 @@ class Window {
   /// What an open epoch allows.
   [[nodiscard]] std::uint32_t allowed() const noexcept;
   /// `more` are permissions beyond those of any epoch.
-  void allow_all(std::uint32_t more = 0) noexcept { permissions_.store(allowed() | more, std::memory_order_relaxed); }
-  void forbid_all() noexcept { permissions_.store(0, std::memory_order_relaxed); }
+  void allow_all(std::uint32_t more = 0) noexcept {
+    permissions_.store(allowed() | resting_ | more, std::memory_order_relaxed);
+  }
+  void forbid_all() noexcept { permissions_.store(resting_, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_relaxed() const noexcept { return resting_ != 0; }
   void allow(std::size_t target, std::uint32_t more = 0) noexcept;
   void forbid(std::size_t target) noexcept;
   /// The targets that the processes of `group` stand for.
@@ -214,6 +218,7 @@ class Window {
   const Target* targets_;
   std::uint32_t target_total_;
   std::atomic<std::uint32_t> permissions_{0};
+  std::uint32_t resting_ = 0;  ///< permissions_ outside all epochs: nothing, unless the checks of epochs are relaxed
 
   Context& context_;
   std::unique_ptr<WindowParts> parts_;
