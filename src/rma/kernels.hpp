@@ -276,12 +276,17 @@ class Loops {
   }
 
   static void wide(std::byte* target, const std::byte* origin, std::byte* result) noexcept {
+    if constexpr (kOnlyReads<F>) {
+      const Wide found = load_whole(target);
+      if (result != nullptr) std::memcpy(result, &found, kWide);
+      return;
+    }
     Wide old = load_halves(target), desired;
     do {
       desired = old;
       if constexpr (kReplaces<F>)
         std::memcpy(&desired, origin, kWide);
-      else if constexpr (!kOnlyReads<F>)
+      else
         store_value(reinterpret_cast<std::byte*>(&desired),
                     F::combine(load_value<V>(reinterpret_cast<const std::byte*>(&old)), load_value<V>(origin)));
     } while (!compare_exchange(target, old, desired));

@@ -143,7 +143,7 @@ Status Creation::look_at_request() {
 Status Creation::exchange_facts() {
   const auto describe = [&]() -> Result<Facts> {
     PSNAM_CHECK(look_at_request());
-    PSNAM_TRY(const RankIdentity identity, identify(*parts_->store, rank_));
+    PSNAM_TRY(const RankIdentity identity, identify(*parts_->store, rank_, context_.options().epoch_checks));
     return Facts{identity,
                  static_cast<std::uint64_t>(request_.size),
                  static_cast<std::uint64_t>(request_.displacement_unit),

@@ -15,6 +15,8 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
       context_{context},
       parts_{std::move(parts)},
       epochs_{target_total_} {
+  if (context.options().epoch_checks == EpochChecks::relaxed) resting_ = allowed() | Permission::flush;
+  forbid_all();
   if (!parts_->creator) {
     attribute_flavor_ = MPI_WIN_FLAVOR_DYNAMIC;
     return;
@@ -131,9 +133,15 @@ void* Window::attribute(int keyval) noexcept {
   }
 }
 
-Status Window::agree_to_free() {
-  // Nobody may lose memory that another rank is still about to map, and nobody frees what another has an epoch open on.
-  return parts_->team->agree(epochs_.check_free());
+Status Window::agree_to_free(std::size_t live_gets) {
+  // Nobody may lose memory that another rank is still about to map, and nobody frees what another has an epoch open on,
+  // or a pointer into.
+  Status mine = epochs_.check_free();
+  if (mine && live_gets != 0)
+    mine = Error{Code::request, fmt::format("MPI_Win_free: rank {} has requests of MPIX_Iget on the window, {} in "
+                                            "number, that are to be freed first",
+                                            parts_->rank, live_gets)};
+  return parts_->team->agree(std::move(mine));
 }
 
 Status Window::release() {
