@@ -59,8 +59,8 @@ class TheSharedTable(unittest.TestCase):
     def test_threads_of_one_process_share_the_table(self):
         # One key and few slots: all threads at the same elements all the time.
         for keys in [1, 100]:
-            self.site.expect(1, command("make", "--threads", 4, "--keys", keys, "--tickets", 100000))
-            self.assertIn(f"{keys} keys, 100000 additions, sum 5000050000: exactly", self.check(1, "--remove"))
+            self.site.expect(1, command("make", "--threads", 4, "--keys", keys, "--tickets", 400000))
+            self.assertIn(f"{keys} keys, 400000 additions, sum 80000200000: exactly", self.check(1, "--remove"))
 
     def one_is_killed(self, structure, ranks):
         """Both work; rank 0 of the second is killed, at whatever it is doing; the first and a third do all they
