@@ -31,7 +31,8 @@ class TheSharedTable(unittest.TestCase):
         both = ["--jobs", 2, "--operations", operations]
         with self.site.talk(ranks, command("make", *both, "--tickets", 2 * operations, *options)) as first:
             first.line(".* is published")
-            with self.site.talk(ranks, command("work", *both)) as second:
+            threads = options[options.index("--threads"):][:2] if "--threads" in options else []
+            with self.site.talk(ranks, command("work", *both, *threads)) as second:
                 second.finish(LIMIT_S)
                 first.finish(LIMIT_S)
         return first.output + second.output
@@ -56,11 +57,19 @@ class TheSharedTable(unittest.TestCase):
                 self.assertIn("1000 keys, 200000 additions, sum 20000100000: exactly", self.check(3, "--remove"))
                 self.assertEqual(files_of(self.site.store), [])
 
-    def test_threads_of_one_process_share_the_table(self):
+    def test_threads_of_a_process_at_few_keys(self):
         # One key and few slots: all threads at the same elements all the time.
         for keys in [1, 100]:
             self.site.expect(1, command("make", "--threads", 4, "--keys", keys, "--tickets", 400000))
             self.assertIn(f"{keys} keys, 400000 additions, sum 80000200000: exactly", self.check(1, "--remove"))
+
+    def test_a_million_operations_of_the_threads_of_a_process(self):
+        self.site.expect(1, command("make", "--threads", 4), timeout=LIMIT_S)
+        self.assertIn("50000 keys, 1000000 additions, sum 500000500000: exactly", self.check(1, "--remove"))
+
+    def test_two_jobs_of_two_threads_each(self):
+        self.two_jobs(1, 50000, "--keys", 1000, "--threads", 2)
+        self.assertIn("1000 keys, 100000 additions, sum 5000050000: exactly", self.check(1, "--remove"))
 
     def one_is_killed(self, structure, ranks):
         """Both work; rank 0 of the second is killed, at whatever it is doing; the first and a third do all they
