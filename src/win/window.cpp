@@ -14,6 +14,7 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
       target_total_{static_cast<std::uint32_t>(parts->regions->size())},
       context_{context},
       parts_{std::move(parts)},
+      consistency_{record().consistency},
       epochs_{target_total_} {
   if (context.options().epoch_checks == EpochChecks::relaxed) resting_ = allowed() | Permission::flush;
   forbid_all();
@@ -31,18 +32,19 @@ Window::~Window() = default;
 
 std::vector<KeyValue> Window::keys_in_force() const {
   const format::WindowRecord& window = record();
+  const format::Consistency consistency = consistency_.load(std::memory_order_relaxed);
   const auto own =
       static_cast<std::size_t>(parts_->rank) < window.regions.size() ? static_cast<std::size_t>(parts_->rank) : 0;
   std::vector<KeyValue> pairs{
       {std::string{kManifestationKey},
        std::string{name_of(window.regions[own].manifestation, format::kManifestations)}},
-      {std::string{kConsistencyKey}, std::string{name_of(window.consistency, format::kConsistencies)}},
+      {std::string{kConsistencyKey}, std::string{name_of(consistency, format::kConsistencies)}},
       {std::string{kStructureKey}, std::string{name_of(window.structure, format::kStructures)}},
       {std::string{kModeKey}, fmt::format("{:04o}", window.mode)},
       {std::string{kReserveKey}, std::string{name_of(window.reserve, format::kReserves)}},
       {std::string{kBaseptrKey}, std::string{name_of(parts_->baseptr, kBaseptrs)}},
   };
-  if (window.consistency == format::Consistency::persistent) pairs.emplace_back(kNameKey, window.name);
+  if (consistency == format::Consistency::persistent) pairs.emplace_back(kNameKey, window.name);
   if (window.structure == format::Structure::raw_and_flat && window.regions[0].allocation_id != 0)
     pairs.emplace_back(kAllocationIdKey, fmt::format("{}", window.regions[0].allocation_id));
   if (!parts_->creator) pairs.emplace_back(kAccessKey, name_of(parts_->right, kAccesses));
@@ -67,7 +69,8 @@ Status Window::set_info(MPI_Info info) {
     PSNAM_TRY(const auto pairs, psnam_pairs(context_.real(), info));
     if (parts_->rank == 0) context_.warn_unknown_keys(pairs);
     PSNAM_TRY(const auto change, parse_set_info(pairs, keys_in_force()));
-    if (change && *change != record().consistency && parts_->right == nam::AccessRight::read_only)
+    if (change && *change != consistency_.load(std::memory_order_relaxed) &&
+        parts_->right == nam::AccessRight::read_only)
       return Error{Code::access,
                    fmt::format("{} = \"{}\": window \"{}\" was connected with psnam_access = \"read_only\"",
                                kConsistencyKey, name_of(*change, format::kConsistencies), record().name)};
@@ -89,14 +92,14 @@ Status Window::set_info(MPI_Info info) {
   if (info != MPI_INFO_NULL)
     if (const int rc = context_.real().Win_set_info(native(), info); rc != MPI_SUCCESS)
       return sync::raised_mpi_error(context_.real(), "MPI_Win_set_info", rc);
-  if (word == 0 || static_cast<format::Consistency>(word) == record().consistency) return {};
+  if (word == 0 || static_cast<format::Consistency>(word) == consistency_.load(std::memory_order_relaxed)) return {};
   return apply_consistency(static_cast<format::Consistency>(word));
 }
 
 Status Window::apply_consistency(format::Consistency consistency) {
   const CatalogSeat seat{*parts_->store, record().id, parts_->node, parts_->use_owner, record().nodes.size()};
   PSNAM_CHECK(change_consistency(*parts_->team, seat, consistency));
-  parts_->use.window.consistency = consistency;
+  consistency_.store(consistency, std::memory_order_relaxed);
   return {};
 }
 

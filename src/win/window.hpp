@@ -173,6 +173,7 @@ class Window {
 
   /// Base pointer for the program: null unless load_store.
   [[nodiscard]] void* base() const noexcept { return base_; }
+  /// The window as it was when this process made or opened it.
   [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_->use.window; }
 
  private:
@@ -234,6 +235,7 @@ class Window {
 
   Context& context_;
   std::unique_ptr<WindowParts> parts_;
+  std::atomic<format::Consistency> consistency_;  ///< in force: one thread may change it while others ask
   sync::Epochs epochs_;
   std::vector<std::size_t> started_;  ///< targets of the start epoch
   std::mutex locks_mutex_;
