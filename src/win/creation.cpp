@@ -90,6 +90,7 @@ class Creation {
   void place_on_nodes(std::vector<format::RegionRecord> regions);
   Status check_reachable(std::span<const format::RegionRecord> regions) const;
   Status record();
+  [[nodiscard]] Error with_keys(Error error) const;
   Status take_memory();
   Status assemble();
   Status build();
@@ -273,6 +274,22 @@ Status Creation::plan() {
   return {};
 }
 
+/// Names the keys that told the store where to take memory from, if that was what it refused.
+Error Creation::with_keys(Error error) const {
+  using Kind = nam::AllocationSource::Kind;
+  if (error.code != Code::name_not_found && error.code != Code::info_value && error.code != Code::access) return error;
+  const auto any = [&](auto matches) { return std::any_of(sources_.begin(), sources_.end(), matches); };
+  std::string keys;
+  const auto add = [&](bool used, std::string_view key) {
+    if (used) keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
+  };
+  add(any([](const auto& source) { return source.kind == Kind::existing; }), kLibnamAllocationIdKey);
+  add(any([](const auto& source) { return source.kind == Kind::segment; }), kSegmentAllocationIdKey);
+  add(any([](const auto& source) { return source.offset_bytes.has_value(); }), kSegmentOffsetKey);
+  if (keys.empty()) return error;
+  return {error.code == Code::access ? Code::access : Code::info_value, keys + ": " + error.message, error.detail};
+}
+
 /// The leaders record the window, volatile, in their stores; everybody learns its id on its node.
 Status Creation::record() {
   struct Ids {
@@ -290,7 +307,7 @@ Status Creation::record() {
       parts_->use = std::move(*use);
       parts_->use_owner = true;
     } else {
-      recorded = use.take_error();
+      recorded = with_keys(use.take_error());
     }
   }
   PSNAM_CHECK(team_.agree(std::move(recorded)));
