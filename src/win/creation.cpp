@@ -15,6 +15,7 @@
 #include "win/assembly.hpp"
 #include "win/consistency.hpp"
 #include "win/job.hpp"
+#include "win/sources.hpp"
 
 namespace psnam::win {
 namespace {
@@ -30,10 +31,7 @@ struct Facts {
   format::Consistency consistency;
   format::Structure structure;
   format::Reserve reserve;
-  std::uint64_t allocation_id;  ///< existing: to be used (libnam) or cut from (segment); 0: not told
-  std::uint64_t segment_offset_bytes;
-  std::uint64_t segment_alignment_bytes;
-  bool segment_is_placed;  ///< the offset is told
+  SourceWish source;
 };
 
 /// A key that must have the same value on all ranks.
@@ -90,7 +88,6 @@ class Creation {
   void place_on_nodes(std::vector<format::RegionRecord> regions);
   Status check_reachable(std::span<const format::RegionRecord> regions) const;
   Status record();
-  [[nodiscard]] Error with_keys(Error error) const;
   Status take_memory();
   Status assemble();
   Status build();
@@ -160,11 +157,7 @@ Status Creation::exchange_facts() {
                  info_.consistency,
                  info_.structure,
                  info_.reserve,
-                 info_.manifestation == format::Manifestation::segment ? info_.segment_allocation_id
-                                                                       : info_.libnam_allocation_id,
-                 info_.segment_offset_bytes.value_or(0),
-                 info_.segment_alignment_bytes,
-                 info_.segment_offset_bytes.has_value()};
+                 source_wish(info_)};
   };
   auto mine = describe();
   const Facts facts = mine ? *mine : Facts{};
@@ -187,26 +180,6 @@ Status Creation::check_name() {
   return team_.agree(std::move(mine));
 }
 
-/// Where the memory of `rank` is to come from.
-Result<nam::AllocationSource> source_of(const Facts& facts, std::size_t rank) {
-  nam::AllocationSource source;
-  if (facts.manifestation == format::Manifestation::segment) {
-    if (facts.allocation_id == 0)
-      return Error{Code::info_key,
-                   fmt::format("{} = \"psnam_manifestation_segment\" on rank {} needs {}, the id of the allocation or "
-                               "segment to cut {} bytes from",
-                               kManifestationKey, rank, kSegmentAllocationIdKey, facts.size_bytes)};
-    source.kind = nam::AllocationSource::Kind::segment;
-    source.id = facts.allocation_id;
-    source.alignment_bytes = facts.segment_alignment_bytes;
-    if (facts.segment_is_placed) source.offset_bytes = facts.segment_offset_bytes;
-  } else if (facts.allocation_id != 0) {
-    source.kind = nam::AllocationSource::Kind::existing;
-    source.id = facts.allocation_id;
-  }
-  return source;
-}
-
 /// The keys of the rank that takes the memory count: a structure of one allocation does not look at those of the
 /// others.
 Status Creation::plan_sources() {
@@ -215,7 +188,8 @@ Status Creation::plan_sources() {
     const std::uint64_t draft_id = draft_.regions[rank].allocation_id;
     if (draft_id == 0 || draft_id <= sources_.size()) continue;
     const std::uint32_t creator = structure.creator(rank);
-    PSNAM_TRY(const nam::AllocationSource source, source_of(facts_[creator], creator));
+    PSNAM_TRY(const nam::AllocationSource source,
+              source_of(facts_[creator].source, facts_[creator].size_bytes, creator));
     sources_.push_back(source);
   }
   return {};
@@ -274,22 +248,6 @@ Status Creation::plan() {
   return {};
 }
 
-/// Names the keys that told the store where to take memory from, if that was what it refused.
-Error Creation::with_keys(Error error) const {
-  using Kind = nam::AllocationSource::Kind;
-  if (error.code != Code::name_not_found && error.code != Code::info_value && error.code != Code::access) return error;
-  const auto any = [&](auto matches) { return std::any_of(sources_.begin(), sources_.end(), matches); };
-  std::string keys;
-  const auto add = [&](bool used, std::string_view key) {
-    if (used) keys += fmt::format("{}{}", keys.empty() ? "" : ", ", key);
-  };
-  add(any([](const auto& source) { return source.kind == Kind::existing; }), kLibnamAllocationIdKey);
-  add(any([](const auto& source) { return source.kind == Kind::segment; }), kSegmentAllocationIdKey);
-  add(any([](const auto& source) { return source.offset_bytes.has_value(); }), kSegmentOffsetKey);
-  if (keys.empty()) return error;
-  return {error.code == Code::access ? Code::access : Code::info_value, keys + ": " + error.message, error.detail};
-}
-
 /// The leaders record the window, volatile, in their stores; everybody learns its id on its node.
 Status Creation::record() {
   struct Ids {
@@ -307,7 +265,7 @@ Status Creation::record() {
       parts_->use = std::move(*use);
       parts_->use_owner = true;
     } else {
-      recorded = with_keys(use.take_error());
+      recorded = with_source_keys(use.take_error(), sources_);
     }
   }
   PSNAM_CHECK(team_.agree(std::move(recorded)));
