@@ -99,7 +99,9 @@ TEST(Taker, CannotCutWhatIsTaken) {
     EXPECT_EQ(error_class(rc), MPI_ERR_INFO_VALUE) << error_text(rc);
   } else {
     EXPECT_EQ(rc, MPI_SUCCESS) << error_text(rc);
-    if (rc == MPI_SUCCESS) EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+    if (rc == MPI_SUCCESS) {
+      EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+    }
   }
   EXPECT_EQ(MPI_Win_free(&raw), MPI_SUCCESS);
 }
