@@ -54,7 +54,7 @@ struct Store::Impl {
 
   /// `draft` with its ids, recorded with its allocations and its use.
   Result<WindowUse> record_window(format::WindowRecord draft, std::span<const format::ProcessIdentity> users);
-  [[nodiscard]] format::UseRecord use_of(std::uint64_t window_id, std::span<const format::ProcessIdentity> users) const;
+  [[nodiscard]] format::UseRecord use_of(std::uint64_t object_id, std::span<const format::ProcessIdentity> users) const;
 
   /// Releases what has no life.
   Result<Collected> collect();

@@ -50,7 +50,7 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
     if (!use) continue;
     PSNAM_CHECK(transaction.erase_use(*use));
     ++ended.uses;
-    candidates.push_back(use->window_id);
+    candidates.push_back(use->object_id);
   }
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
