@@ -15,6 +15,8 @@ Result<Contents> Contents::read(nam::Store* store) {
   std::ranges::stable_sort(contents.windows_, {}, [](const nam::WindowReport& report) {
     return std::pair{report.window.name.empty(), report.window.name};
   });
+  for (std::size_t index = 0; index < contents.windows_.size(); ++index)
+    contents.window_of_id_.emplace(contents.windows_[index].window.id, index);
   std::ranges::sort(contents.allocations_, {}, [](const auto& report) { return report.allocation.id; });
   for (std::size_t index = 0; index < contents.allocations_.size(); ++index)
     if (contents.allocations_[index].allocation.parent_id != 0) contents.segments_.push_back(index);
@@ -33,8 +35,8 @@ std::vector<const nam::AllocationReport*> Contents::free_standing() const {
 }
 
 const nam::WindowReport* Contents::window(std::uint64_t id) const {
-  const auto found = std::ranges::find(windows_, id, [](const auto& report) { return report.window.id; });
-  return found == windows_.end() ? nullptr : &*found;
+  const auto found = window_of_id_.find(id);
+  return found == window_of_id_.end() ? nullptr : &windows_[found->second];
 }
 
 const nam::AllocationReport* Contents::allocation(std::uint64_t id) const {
@@ -67,8 +69,8 @@ std::vector<Branch> Contents::tree(std::uint64_t id) const {
   std::vector<Branch> branches;
   std::vector<Branch> pending;
   const auto push_children = [&](std::uint64_t parent, std::size_t depth) {
-    const auto children = std::ranges::equal_range(segments_, parent, {},
-                                                   [&](std::size_t at) { return allocations_[at].allocation.parent_id; });
+    const auto children = std::ranges::equal_range(
+        segments_, parent, {}, [&](std::size_t at) { return allocations_[at].allocation.parent_id; });
     // The stack gives back the last one first.
     for (const std::size_t index : children | std::views::reverse) pending.push_back({&allocations_[index], depth});
   };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "nam/store.hpp"
@@ -44,6 +45,7 @@ class Contents {
  private:
   std::vector<nam::WindowReport> windows_;
   std::vector<nam::AllocationReport> allocations_;
+  std::unordered_map<std::uint64_t, std::size_t> window_of_id_;
   std::vector<std::size_t> segments_;  // indices of allocations, in the order of parent and offset
 };
 
