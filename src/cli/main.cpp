@@ -58,7 +58,7 @@ void add_commands(CLI::App& app, Parsed& parsed) {
 
 void add_allocation_commands(CLI::App& app, Parsed& parsed, CLI::Option* json) {
   CLI::App* const alloc = app.add_subcommand("alloc", "take memory that stays until it is freed, and print its id");
-  alloc->callback([&] { parsed.command = [&] { return allocate(parsed.invocation, parsed.wish); }; });
+  alloc->callback([&parsed] { parsed.command = [&parsed] { return allocate(parsed.invocation, parsed.wish); }; });
   alloc->fallthrough();
   alloc->add_option("size", parsed.wish.size, "bytes, with K, M, G or T")->required();
   alloc->add_option("--name", parsed.wish.name, "a name to find it by");
@@ -70,8 +70,9 @@ void add_allocation_commands(CLI::App& app, Parsed& parsed, CLI::Option* json) {
       ->excludes(json);
 
   CLI::App* const free = app.add_subcommand("free", "give back allocations that nothing is in");
-  free->callback(
-      [&] { parsed.command = [&] { return free_allocations(parsed.invocation, parsed.names, parsed.free); }; });
+  free->callback([&parsed] {
+    parsed.command = [&parsed] { return free_allocations(parsed.invocation, parsed.names, parsed.free); };
+  });
   free->fallthrough();
   free->add_option("id", parsed.names, "ids or names of allocations")->required();
   free->add_flag("--recursive", parsed.free.recursive, "with the windows that are in them");
