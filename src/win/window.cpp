@@ -62,7 +62,12 @@ Result<std::vector<KeyValue>> Window::keys_in_force() const {
       {std::string{kReserveKey}, std::string{name_of(window.reserve, format::kReserves)}},
       {std::string{kBaseptrKey}, std::string{name_of(parts_->baseptr, kBaseptrs)}},
   };
-  PSNAM_CHECK(add_source(window.regions[own], pairs));
+  // Where there is one piece of memory, it is that of every rank.
+  const bool each_its_own = window.structure == format::Structure::managed_distributed;
+  const auto with_memory = std::find_if(window.regions.begin(), window.regions.end(),
+                                        [](const format::RegionRecord& region) { return region.segment_id != 0; });
+  if (each_its_own || with_memory != window.regions.end())
+    PSNAM_CHECK(add_source(each_its_own ? window.regions[own] : *with_memory, pairs));
   if (window.consistency == format::Consistency::persistent) pairs.emplace_back(kNameKey, window.name);
   const format::RegionRecord& first = window.regions[0];
   if (window.structure == format::Structure::raw_and_flat && first.allocation_id != 0)
