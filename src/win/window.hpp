@@ -227,7 +227,8 @@ class Window {
   [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target,
                                        MPI_Aint displacement_bytes, MPI_Request* request);
   void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
-  [[nodiscard]] std::vector<KeyValue> keys_in_force() const;
+  [[nodiscard]] Result<std::vector<KeyValue>> keys_in_force() const;
+  [[nodiscard]] Status add_source(const format::RegionRecord& region, std::vector<KeyValue>& pairs) const;
   Status apply_consistency(format::Consistency consistency);
 
   const rma::TypeTable& types_;
