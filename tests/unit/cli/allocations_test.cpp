@@ -64,7 +64,6 @@ class NamctlAllocations : public test::Namctl {
     return records;
   }
 
- private:
   WindowUse created(format::WindowRecord draft, const std::vector<AllocationSource>& sources) {
     auto use = store().create(std::move(draft), sources, me());
     if (!use) {
@@ -343,6 +342,18 @@ TEST_F(NamctlAllocations, ShowOfAWindowOfSegmentsNamesTheirParentsAndOffsets) {
   EXPECT_EQ(json.at("regions.1.parent_offset_bytes"), "64");
   EXPECT_EQ(json.at("regions.1.allocation_id"), std::to_string(id));
   EXPECT_EQ(json.at("regions.1.offset_bytes"), "4160");
+}
+
+TEST_F(NamctlAllocations, ShowOfRegionsInOneSegmentTellsTheirPlacesInTheParent) {
+  const auto id = alloc();
+  make_in(id, "first", {4096});
+  auto draft = test::draft_of("both", {64, 64});
+  draft.regions[1].allocation_id = draft.regions[0].allocation_id;
+  draft.regions[1].offset_bytes = 64;
+  const std::vector<AllocationSource> source{{.kind = AllocationSource::Kind::segment, .id = id, .offset_bytes = {}}};
+  created(draft, source);
+  expect_has(must({"show", "both"}), " of " + std::to_string(id) + " at 4160\n");
+  EXPECT_EQ(json_of(must({"show", "both", "--json"})).at("regions.1.parent_offset_bytes"), "4160");
 }
 
 TEST_F(NamctlAllocations, ShowOfAWindowOverAnAllocationNamesIt) {
