@@ -125,7 +125,7 @@ NAM_API int nam_wait_notification(nam_allocation_t* allocation, uint64_t* value,
 
 /* ---- Information ---- */
 
-typedef struct nam_stat {
+typedef struct nam_stat_data {
   int32_t nam_count;       /* NAMs that can be reached */
   int32_t nam_index;       /* the one that the rest is about */
   uint64_t capacity_bytes; /* of that NAM */

@@ -106,7 +106,7 @@ static inline nam_ext_allocation_t* nam_malloc_all(size_t size, int root, MPI_Co
 static inline nam_ext_allocation_t* nam_calloc_all(size_t count, size_t size, int root, MPI_Comm comm) {
   return nam_private_make_all("nam_calloc_all", count, size, root, 0, comm);
 }
-/* It stays, with a record by which a later job finds it (nam_ext_record, nam_connect_all). */
+/* It stays, with a record by which a later job finds it (nam_get_ext_record, nam_connect_all). */
 static inline nam_ext_allocation_t* nam_malloc_all_persistent(size_t size, int root, MPI_Comm comm) {
   return nam_private_make_all("nam_malloc_all_persistent", size, 1, root, NAM_PRIVATE_PERSISTENT, comm);
 }
@@ -154,7 +154,7 @@ NAM_API int nam_bcast(size_t offset, void* buf, size_t bytes, int root, nam_ext_
 /* Reads the records of this user, from the catalog of the NAM and from $HOME/.libNAM. Their number, or -1. */
 NAM_API int nam_load_ext_allocations(void);
 /* Record `index` of those that were read last. 0 or -1. */
-NAM_API int nam_ext_record(int index, nam_ext_record_t* record);
+NAM_API int nam_get_ext_record(int index, nam_ext_record_t* record);
 /* Releases every persistent set of this user, and removes its record. Their number, or -1 if one could not be. */
 NAM_API int nam_delete_all_ext_allocations(void);
 

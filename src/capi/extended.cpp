@@ -103,12 +103,13 @@ Status connect(const Shared& shared, int root, std::shared_ptr<Allocation>& allo
 /// Root's allocation to all others. Collective; each has its own afterwards, or none has.
 Status share(const Team& team, int root, Shared& shared, std::shared_ptr<Allocation>& allocation) {
   if (team.rank() == root) {
-    PSNAM_CHECK(team.agree(locally([&]() -> Status {
+    const Status mine = locally([&]() -> Status {
       PSNAM_TRY(const auto store, allocation->store());
       shared.record = allocation->record();
       shared.store = store->node().store;
       return {};
-    })));
+    });
+  PSNAM_CHECK(team.agree(mine));
   } else {
     PSNAM_CHECK(team.agree({}));
   }
@@ -155,10 +156,11 @@ Result<nam_ext_allocation_t*> make(const Team& team, const Asked& asked) {
     record = record_of_new(bytes, all);
   }
   std::shared_ptr<Allocation> allocation;
-  PSNAM_CHECK(team.agree(locally([&]() -> Status {
+  const Status mine = locally([&]() -> Status {
     if (team.rank() != asked.root) return {};
     return begin_at_root(asked, bytes, record, allocation);
-  })));
+  });
+  PSNAM_CHECK(team.agree(mine));
   Shared shared{.record = {}, .max_bytes = record.max_bytes, .ranks = record.ranks, .store = {}};
   PSNAM_CHECK(share(team, asked.root, shared, allocation));
   record.challenge = shared.record.challenge;
@@ -166,29 +168,29 @@ Result<nam_ext_allocation_t*> make(const Team& team, const Asked& asked) {
   record.size_bytes = shared.record.size;
   record.max_bytes = shared.max_bytes;
   record.ranks = shared.ranks;
-  nam_ext_allocation_t* handle = nullptr;
-  PSNAM_CHECK(team.agree(locally([&]() -> Status {
+  const Status kept = locally([&]() -> Status {
     if (team.rank() == asked.root && (asked.what & NAM_PRIVATE_PERSISTENT) != 0) return keep(record, *allocation);
     return {};
-  })));
+  });
+  PSNAM_CHECK(team.agree(kept));
   if ((asked.what & NAM_PRIVATE_PERSISTENT) != 0) allocation->was_kept();
-  PSNAM_TRY(handle, handle_of(team, asked.root, std::move(record), std::move(allocation)));
-  return handle;
+  return handle_of(team, asked.root, std::move(record), std::move(allocation));
 }
 
 Status synchronise(const Team& team, nam_allocation_t* record, int root) {
   PSNAM_TRY(const auto all, team.compare("nam_sync_allocation",
                                          {.operation = static_cast<std::int32_t>(Operation::sync), .root = root}));
   std::shared_ptr<Allocation> allocation;
-  PSNAM_CHECK(team.agree(locally([&]() -> Status {
+  const Status mine = locally([&]() -> Status {
     if (record == nullptr) return Error{Code::invalid_argument, "nam_sync_allocation: the record is NULL"};
     if (team.rank() == root) {
       PSNAM_TRY(allocation, process().allocation("nam_sync_allocation", record));
     } else if (process().allocations().find(record)) {
-      return Error{Code::in_use, "nam_sync_allocation: the record to write to stands for an allocation in use here"};
+      return Error{Code::busy, "nam_sync_allocation: the record to write to stands for an allocation in use here"};
     }
     return {};
-  })));
+  });
+  PSNAM_CHECK(team.agree(mine));
   Shared shared;
   PSNAM_CHECK(share(team, root, shared, allocation));
   if (team.rank() == root) return {};
@@ -202,14 +204,15 @@ Status end(nam_ext_allocation_t* handle) {
   const Team& team = set->team();
   PSNAM_TRY(const auto all, team.compare("nam_free_all", {.operation = static_cast<std::int32_t>(Operation::free)}));
   // If it cannot be released, nobody has lost it.
-  PSNAM_CHECK(team.agree(locally([&]() -> Status {
+  const Status mine = locally([&]() -> Status {
     if (team.rank() != set->root()) return {};
     const bool persistent = set->allocation().persistent();
     PSNAM_CHECK(set->allocation().release());
     const auto folder = records_folder();
     if (persistent && folder) return remove_record(*folder, set->record().challenge);
     return {};
-  })));
+  });
+  PSNAM_CHECK(team.agree(mine));
   const Status closed = set->allocation().close();
   nam_allocation_t freed = set->allocation().record();
   freed.status = NAM_STATUS_FREED;
@@ -240,10 +243,10 @@ Result<int> remove_all() {
 }
 
 Result<int> describe(int index, nam_ext_record_t* record) {
-  if (record == nullptr) return Error{Code::buffer, "nam_ext_record: the structure's address is NULL"};
+  if (record == nullptr) return Error{Code::buffer, "nam_get_ext_record: the structure's address is NULL"};
   const auto records = process().records().get();
   if (index < 0 || static_cast<std::size_t>(index) >= records.size())
-    return Error{Code::invalid_argument, fmt::format("nam_ext_record: record {} of {}", index, records.size())};
+    return Error{Code::invalid_argument, fmt::format("nam_get_ext_record: record {} of {}", index, records.size())};
   const SetRecord& found = records[static_cast<std::size_t>(index)];
   *record = {.nam_index = found.nam_index,
              .ranks = static_cast<std::int32_t>(found.ranks),
@@ -324,7 +327,7 @@ int nam_load_ext_allocations(void) {
   });
 }
 
-int nam_ext_record(int index, nam_ext_record_t* record) {
+int nam_get_ext_record(int index, nam_ext_record_t* record) {
   return boundary(-1, [&] { return psnam::capi::describe(index, record); });
 }
 

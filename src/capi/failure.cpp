@@ -26,7 +26,7 @@ int errno_of(const Error& error) noexcept {
       return ENOENT;
     case Code::range:
       return ERANGE;
-    case Code::in_use:
+    case Code::busy:
     case Code::name_exists:
     case Code::service_exists:
       return EBUSY;

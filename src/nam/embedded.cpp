@@ -23,7 +23,7 @@ Result<std::unique_ptr<Store>> open_embedded(const Options& options, bool create
   store_options.create = create;
   PSNAM_TRY(auto store, Store::open(store_options));
   log::debug("store {} opened", store_options.folder.string());
-  return std::move(store);
+  return store;
 }
 
 }  // namespace psnam::nam
