@@ -33,7 +33,7 @@ Result<std::shared_ptr<Allocation>> Allocation::map(std::shared_ptr<nam::Store> 
   auto mapping =
       store->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write);
   if (!mapping) {
-    PSNAM_CHECK(static_cast<nam::AllocationService&>(*store).close(use.use_id));
+    PSNAM_CHECK(store->close(use.use_id));
     return mapping.take_error();
   }
   return std::shared_ptr<Allocation>{new Allocation{std::move(store), std::move(use), std::move(*mapping)}};
@@ -70,7 +70,7 @@ Result<std::shared_ptr<Allocation>> Allocation::connect(std::shared_ptr<nam::Sto
             store->open_allocation(record.address, record.challenge, nam::AccessRight::read_write, users));
   const std::uint64_t bytes = use.allocation.size_bytes;
   if (record.size != 0 && record.size != bytes) {
-    PSNAM_CHECK(static_cast<nam::AllocationService&>(*store).close(use.use_id));
+    PSNAM_CHECK(store->close(use.use_id));
     return Error{Code::invalid_argument, fmt::format("allocation {} has {} bytes; the record says {}", record.address,
                                                      bytes, record.size)};
   }
@@ -102,7 +102,7 @@ Status Allocation::close() {
     store.swap(store_);
   }
   if (!store) return {};
-  return static_cast<nam::AllocationService&>(*store).close(use_id_);
+  return store->close(use_id_);
 }
 
 Status Allocation::release() {

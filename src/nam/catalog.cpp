@@ -247,7 +247,7 @@ Status CatalogTransaction::put(const format::AllocationRecord& record) {
 Status CatalogTransaction::put(const format::UseRecord& record) {
   const IdKey id{record.id};
   PSNAM_CHECK(transaction_.put(index(Table::uses), id.bytes(), format::encode(record)));
-  return transaction_.put(index(Table::window_uses), IdKey{record.window_id}.bytes(), id.bytes());
+  return transaction_.put(index(Table::window_uses), IdKey{record.object_id}.bytes(), id.bytes());
 }
 
 Status CatalogTransaction::put_service(std::string_view name, const format::ServiceRecord& record) {
@@ -270,7 +270,7 @@ Status CatalogTransaction::erase_allocation(std::uint64_t id) {
 Status CatalogTransaction::erase_use(const format::UseRecord& record) {
   const IdKey id{record.id};
   PSNAM_CHECK(transaction_.erase(index(Table::uses), id.bytes()));
-  return transaction_.erase(index(Table::window_uses), IdKey{record.window_id}.bytes(), id.bytes());
+  return transaction_.erase(index(Table::window_uses), IdKey{record.object_id}.bytes(), id.bytes());
 }
 
 Status CatalogTransaction::erase_service(std::string_view name, std::uint64_t window_id) {

@@ -46,6 +46,7 @@ struct Store::Impl {
   FileArea memory;
   FileArea control;
   FileArea locks;
+  FileArea notifications;
   std::unique_ptr<Catalog> catalog;
   format::StoreRecord identity;  ///< as it was when the store was opened; identity, host and capacity never change
   format::Uuid boot;
@@ -54,7 +55,7 @@ struct Store::Impl {
 
   /// `draft` with its ids, recorded with its allocations and its use.
   Result<WindowUse> record_window(format::WindowRecord draft, std::span<const format::ProcessIdentity> users);
-  [[nodiscard]] format::UseRecord use_of(std::uint64_t window_id, std::span<const format::ProcessIdentity> users) const;
+  [[nodiscard]] format::UseRecord use_of(std::uint64_t object_id, std::span<const format::ProcessIdentity> users) const;
 
   /// Releases what has no life.
   Result<Collected> collect();

@@ -50,7 +50,7 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
     if (!use) continue;
     PSNAM_CHECK(transaction.erase_use(*use));
     ++ended.uses;
-    candidates.push_back(use->window_id);
+    candidates.push_back(use->object_id);
   }
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
@@ -69,7 +69,10 @@ Result<Collected> Store::Impl::finish(const Ended& ended) {
   Collected collected{.uses = ended.uses, .windows = ended.releases.size(), .bytes = 0};
   if (ended.releases.empty()) return collected;
   for (const auto& release : ended.releases) {
-    for (const std::uint64_t allocation : release.allocations) PSNAM_CHECK(memory.remove(allocation));
+    for (const std::uint64_t allocation : release.allocations) {
+      PSNAM_CHECK(notifications.remove(allocation));
+      PSNAM_CHECK(memory.remove(allocation));
+    }
     PSNAM_CHECK(locks.remove(release.window_id));
   }
   PSNAM_TRY(collected.bytes, forget(ended));
@@ -125,6 +128,7 @@ Result<Collected> Store::collect() {
   PSNAM_CHECK(impl_->sweep(impl_->memory, Table::allocations));
   PSNAM_CHECK(impl_->sweep(impl_->control, Table::uses));
   PSNAM_CHECK(impl_->sweep(impl_->locks, Table::windows));
+  PSNAM_CHECK(impl_->sweep(impl_->notifications, Table::allocations));
   return collected;
 }
 

@@ -98,12 +98,15 @@ Status check_window_name(std::string_view name) {
   return {};
 }
 
-format::UseRecord Store::Impl::use_of(std::uint64_t window_id, std::span<const format::ProcessIdentity> users) const {
-  return {.id = 0, .window_id = window_id, .boot = boot, .processes = {users.begin(), users.end()}};
+format::UseRecord Store::Impl::use_of(std::uint64_t object_id, std::span<const format::ProcessIdentity> users) const {
+  return {.id = 0, .object_id = object_id, .boot = boot, .processes = {users.begin(), users.end()}};
 }
 
-Result<WindowUse> Store::create(format::WindowRecord draft, std::span<const format::ProcessIdentity> users) {
+Result<WindowUse> Store::create(format::WindowRecord draft, std::span<const AllocationSource> sources,
+                                std::span<const format::ProcessIdentity> users) {
   PSNAM_CHECK(check_users(users));
+  for (const auto& source : sources)
+    if (source.kind != AllocationSource::Kind::fresh) return Error{Code::unsupported, "only fresh memory"};
   PSNAM_CHECK(check_draft(draft));
   auto made = impl_->record_window(draft, users);
   if (made || made.error().code != Code::no_memory) return made;

@@ -238,7 +238,7 @@ Status Creation::record() {
     format::WindowRecord own = draft_;
     for (format::RegionRecord& region : own.regions)
       if (region.node != parts_->node) region.allocation_id = 0;
-    auto use = parts_->store->create(std::move(own), job_->my_processes(identities_));
+    auto use = parts_->store->create(std::move(own), {}, job_->my_processes(identities_));
     if (use) {
       ids = {use->window.id, use->use_id};
       parts_->use = std::move(*use);

@@ -71,7 +71,7 @@ class StoreTest : public ::testing::Test {
   /// A window with its memory, in use by `users`.
   nam::WindowUse make(const std::string& name, const std::vector<std::uint64_t>& sizes,
                       const std::vector<format::ProcessIdentity>& users = me()) {
-    auto use = store().create(draft_of(name, sizes), users);
+    auto use = store().create(draft_of(name, sizes), {}, users);
     if (!use) {
       ADD_FAILURE() << use.error().message;
       return {};
@@ -106,6 +106,7 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "memory"));
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "control"));
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "locks"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder() / "notifications"));
   }
 
  private:

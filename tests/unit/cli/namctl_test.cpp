@@ -159,7 +159,7 @@ TEST_F(Namctl, CapacityIsShownAndSetAndHolds) {
   EXPECT_EQ(set.status, 0) << set.err;
   expect_has(set.out, "0 B of 8.0 KiB reserved");
   EXPECT_EQ(json_of(namctl({"capacity", "--json"})).at("capacity_bytes"), "8192");
-  auto too_much = store().create(test::draft_of("", {8193}), test::me());
+  auto too_much = store().create(test::draft_of("", {8193}), {}, test::me());
   ASSERT_FALSE(too_much);
   EXPECT_EQ(too_much.error().code, Code::no_memory);
   for (const char* wrong : {"0", "12X", "999999T"}) {
