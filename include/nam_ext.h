@@ -85,18 +85,7 @@ static inline nam_ext_allocation_t* nam_private_make_all(const char* function, u
   return nam_private_make(&team, function, value, factor, root, what);
 }
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* ---- Sets ---- */
-
-/* Once, before the others; loads the saved records. The first use of any function does it too. 0 or -1. */
-NAM_API int nam_init_extended(void);
-
-#ifdef __cplusplus
-}
-#endif
+/* ---- Sets; nam_init_extended, nam_free_all and nam_get_max_bytes are in nam_team.h ---- */
 
 /* One allocation of `size` bytes, made by `root`, and connected by all: NULL on all unless every process connected.
  * `size` is the same everywhere, or 0 on others than the root. max_bytes is size / number of processes. */
@@ -126,41 +115,7 @@ static inline int nam_sync_allocation(nam_allocation_t* allocation, int root, MP
   return nam_private_sync(&team, allocation, root);
 }
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* Ends the set everywhere, and releases the allocation; the record goes. 0 or -1. */
-NAM_API int nam_free_all(nam_ext_allocation_t* ext);
-
-/* Largest part for each process, in bytes; 0 and errno for a handle that is none. Not collective. */
-NAM_API uint64_t nam_get_max_bytes(const nam_ext_allocation_t* ext);
-
-/* ---- Collectives through the memory of the NAM, from `offset` on (the same everywhere). 0 or -1. ---- */
-
-/* Every process's `sendbytes` (each its own number), in rank order, to `recvbuf` of the root, which has room for
- * `recvbytes` in all. recvbuf and recvbytes matter at the root. */
-NAM_API int nam_gather(size_t offset, const void* sendbuf, size_t sendbytes, void* recvbuf, size_t recvbytes, int root,
-                       nam_ext_allocation_t* ext);
-/* To every process its `recvbytes` (each its own number), in rank order, from the `sendbytes` of the root's `sendbuf`,
- * which matter at the root. */
-NAM_API int nam_scatter(size_t offset, const void* sendbuf, size_t sendbytes, void* recvbuf, size_t recvbytes, int root,
-                        nam_ext_allocation_t* ext);
-/* Root's `bytes` (the same number everywhere) to all. */
-NAM_API int nam_bcast(size_t offset, void* buf, size_t bytes, int root, nam_ext_allocation_t* ext);
-
-/* ---- Saved records of persistent sets. Not collective. ---- */
-
-/* Reads the records of this user, from the catalog of the NAM and from $HOME/.libNAM. Their number, or -1. */
-NAM_API int nam_load_ext_allocations(void);
-/* Record `index` of those that were read last. 0 or -1. */
-NAM_API int nam_get_ext_record(int index, nam_ext_record_t* record);
-/* Releases every persistent set of this user, and removes its record. Their number, or -1 if one could not be. */
-NAM_API int nam_delete_all_ext_allocations(void);
-
-#ifdef __cplusplus
-}
-#endif
+/* ---- nam_gather, nam_scatter, nam_bcast and the saved records: nam_team.h ---- */
 
 /* ---- Checkpoints: not part of this version; they fail with ENOSYS ---- */
 

@@ -30,8 +30,7 @@ Allocation::Allocation(std::shared_ptr<nam::Store> store, nam::AllocationUse use
 
 Result<std::shared_ptr<Allocation>> Allocation::map(std::shared_ptr<nam::Store> store, nam::AllocationUse use) {
   const format::AllocationRecord& record = use.allocation;
-  auto mapping =
-      store->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write);
+  auto mapping = store->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write);
   if (!mapping) {
     PSNAM_CHECK(store->close(use.use_id));
     return mapping.take_error();
@@ -48,8 +47,8 @@ Status Allocation::check_nam(int index) {
   return Error{Code::invalid_argument, fmt::format("NAM {}: there is {} NAM here, of index 0", index, kNams)};
 }
 
-Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::Store> store, std::size_t bytes,
-                                                         int flag, const std::string& name) {
+Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::Store> store, std::size_t bytes, int flag,
+                                                         const std::string& name) {
   if (bytes == 0) return Error{Code::size, "an allocation of 0 bytes"};
   if (flag != 0 && flag != NM_CPRS)
     return Error{Code::invalid_argument, fmt::format("flag {}: 0 and NM_CPRS ({}) are known", flag, NM_CPRS)};
@@ -71,8 +70,8 @@ Result<std::shared_ptr<Allocation>> Allocation::connect(std::shared_ptr<nam::Sto
   const std::uint64_t bytes = use.allocation.size_bytes;
   if (record.size != 0 && record.size != bytes) {
     PSNAM_CHECK(store->close(use.use_id));
-    return Error{Code::invalid_argument, fmt::format("allocation {} has {} bytes; the record says {}", record.address,
-                                                     bytes, record.size)};
+    return Error{Code::invalid_argument,
+                 fmt::format("allocation {} has {} bytes; the record says {}", record.address, bytes, record.size)};
   }
   return map(std::move(store), std::move(use));
 }

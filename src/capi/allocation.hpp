@@ -44,7 +44,8 @@ class Allocation {
   void was_kept() noexcept;
   /// Ends this process's use. Idempotent; transfers under way in other threads finish.
   Status close();
-  /// Ends the use, and the allocation itself if it is persistent. Code::busy if something lies in it: then nothing ends.
+  /// Ends the use, and the allocation itself if it is persistent. Code::busy if something lies in it: then nothing
+  /// ends.
   Status release();
 
   /// As a program sees it.

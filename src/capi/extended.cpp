@@ -35,12 +35,12 @@ Result<std::uint64_t> wanted_bytes(const Asked& asked, const std::vector<Argumen
   for (std::size_t rank = 0; rank < all.size(); ++rank)
     if ((all[rank].value != 0 && all[rank].value != root.value) ||
         (all[rank].factor != 0 && all[rank].factor != root.factor))
-      return Error{Code::size, fmt::format("{}: rank {} asks for {} x {} bytes and the root for {} x {}",
-                                           asked.function, rank, all[rank].value, all[rank].factor, root.value,
-                                           root.factor)};
+      return Error{Code::size,
+                   fmt::format("{}: rank {} asks for {} x {} bytes and the root for {} x {}", asked.function, rank,
+                               all[rank].value, all[rank].factor, root.value, root.factor)};
   if (root.factor != 0 && root.value > std::numeric_limits<std::size_t>::max() / root.factor)
-    return Error{Code::no_memory, fmt::format("{}: {} times {} bytes are more than an address can tell",
-                                              asked.function, root.value, root.factor)};
+    return Error{Code::no_memory, fmt::format("{}: {} times {} bytes are more than an address can tell", asked.function,
+                                              root.value, root.factor)};
   return root.value * root.factor;
 }
 
@@ -77,9 +77,8 @@ Status begin_at_root(const Asked& asked, std::uint64_t bytes, SetRecord& record,
   for (const SetRecord& set : sets)
     if (set.challenge == asked.value) record = set;
   if (record.challenge != asked.value)
-    return Error{Code::name_not_found,
-                 fmt::format("{}: no set of challenge {:016x} among the {} of this user", asked.function, asked.value,
-                             sets.size())};
+    return Error{Code::name_not_found, fmt::format("{}: no set of challenge {:016x} among the {} of this user",
+                                                   asked.function, asked.value, sets.size())};
   nam_allocation_t wanted{};
   wanted.nam_index = record.nam_index;
   wanted.challenge = record.challenge;
@@ -109,7 +108,7 @@ Status share(const Team& team, int root, Shared& shared, std::shared_ptr<Allocat
       shared.store = store->node().store;
       return {};
     });
-  PSNAM_CHECK(team.agree(mine));
+    PSNAM_CHECK(team.agree(mine));
   } else {
     PSNAM_CHECK(team.agree({}));
   }

@@ -45,9 +45,9 @@ Status describe(const nam_allocation_t* handle, nam_stat_t* stat) {
 Status print(const nam_allocation_t* handle) {
   PSNAM_TRY(const auto allocation, process().allocation("nam_print_allocation", handle));
   const nam_allocation_t record = allocation->record();
-  const std::string text = fmt::format(
-      "allocation {} on NAM {}: {} bytes, {}, challenge {:016x}\n", record.address, record.nam_index, record.size,
-      record.persistent != 0 ? "persistent" : "volatile", record.challenge);
+  const std::string text =
+      fmt::format("allocation {} on NAM {}: {} bytes, {}, challenge {:016x}\n", record.address, record.nam_index,
+                  record.size, record.persistent != 0 ? "persistent" : "volatile", record.challenge);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
     return Error{Code::system, "nam_print_allocation: standard output takes no more"};
   return {};

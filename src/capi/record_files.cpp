@@ -61,8 +61,7 @@ Result<std::string> read_all(int folder, const char* name) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return system_error("asking for its size", errno);
   if (!S_ISREG(status.st_mode)) return Error{Code::corrupt, "it is no plain file"};
-  if (status.st_uid != ::geteuid())
-    return Error{Code::access, fmt::format("it belongs to user {}", status.st_uid)};
+  if (status.st_uid != ::geteuid()) return Error{Code::access, fmt::format("it belongs to user {}", status.st_uid)};
   std::string text;
   std::array<char, 4096> buffer{};
   for (;;) {
@@ -71,7 +70,8 @@ Result<std::string> read_all(int folder, const char* name) {
     if (bytes < 0) return system_error("reading", errno);
     if (bytes == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(bytes));
-    if (text.size() > kMaxFileBytes) return Error{Code::corrupt, fmt::format("it has more than {} bytes", kMaxFileBytes)};
+    if (text.size() > kMaxFileBytes)
+      return Error{Code::corrupt, fmt::format("it has more than {} bytes", kMaxFileBytes)};
   }
 }
 
@@ -104,7 +104,8 @@ Status write_record(const std::filesystem::path& folder, const SetRecord& record
   const std::string name = file_of(record.challenge);
   const std::string temporary = fmt::format(".{}.{}", name, ::getpid());
   const std::string shown = (folder / temporary).string();
-  const Fd fd{::openat(directory.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  const Fd fd{
+      ::openat(directory.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd.valid()) return system_error("making " + shown, errno);
   Status written = write_all(fd.get(), to_text(record), shown);
   if (written && ::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0)

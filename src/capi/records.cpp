@@ -67,8 +67,8 @@ Error bad_line(int line, std::string_view what, std::string_view content) {
 }  // namespace
 
 std::string new_set_name(const SetRecord& record) {
-  const std::string start = fmt::format("{}.{}.{}.{}.", kPrefix, format::to_string(format::random_uuid()),
-                                        record.max_bytes, record.ranks);
+  const std::string start =
+      fmt::format("{}.{}.{}.{}.", kPrefix, format::to_string(format::random_uuid()), record.max_bytes, record.ranks);
   std::string ranges = to_ranges(record.global_ranks);
   // The file beside it has the list then.
   if (start.size() + ranges.size() > kMaxNameBytes) ranges.clear();
@@ -151,9 +151,9 @@ Result<std::vector<SetRecord>> find_sets(nam::Store& store) {
       if (same->global_ranks.empty() && same->ranks == record.ranks) same->global_ranks = record.global_ranks;
       continue;
     }
-    const auto known =
-        std::find_if(reports.begin(), reports.end(),
-                     [&](const nam::AllocationReport& other) { return other.allocation.id == record.address; });
+    const auto known = std::find_if(reports.begin(), reports.end(), [&](const nam::AllocationReport& other) {
+      return other.allocation.id == record.address;
+    });
     if (known == reports.end() || known->allocation.challenge != record.challenge ||
         known->allocation.size_bytes != record.size_bytes || known->allocation.uid != ::geteuid()) {
       log::debug("record {:016x}: its allocation {} is not in this store", record.challenge, record.address);

@@ -17,8 +17,7 @@ struct Verdict {
 
 Verdict verdict_of(const Error& error) {
   Verdict verdict{.code = static_cast<std::int32_t>(error.code), .detail = error.detail, .message = {}};
-  std::memcpy(verdict.message.data(), error.message.data(),
-              std::min(error.message.size(), verdict.message.size() - 1));
+  std::memcpy(verdict.message.data(), error.message.data(), std::min(error.message.size(), verdict.message.size() - 1));
   return verdict;
 }
 

@@ -78,13 +78,11 @@ using psnam::capi::boundary;
 extern "C" {
 
 ssize_t nam_put_sync(const void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation) {
-  return boundary(ssize_t{-1},
-                  [&] { return psnam::capi::put("nam_put_sync", buffer, {offset, bytes}, allocation); });
+  return boundary(ssize_t{-1}, [&] { return psnam::capi::put("nam_put_sync", buffer, {offset, bytes}, allocation); });
 }
 
 ssize_t nam_get_sync(void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation) {
-  return boundary(ssize_t{-1},
-                  [&] { return psnam::capi::get("nam_get_sync", buffer, {offset, bytes}, allocation); });
+  return boundary(ssize_t{-1}, [&] { return psnam::capi::get("nam_get_sync", buffer, {offset, bytes}, allocation); });
 }
 
 int nam_put_async(const void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation,

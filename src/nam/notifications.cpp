@@ -88,8 +88,9 @@ Result<Notifications> Notifications::over(Mapping mapping) {
                                             mapping.bytes(), sizeof(NotifyPage))};
   const std::uint64_t version = reinterpret_cast<const NotifyPage*>(mapping.data())->version;
   if (static_cast<std::uint32_t>(version) != format::kNotifyMagic)
-    return Error{Code::corrupt, fmt::format("the page of an allocation's notifications begins with {:#x} instead of {:#x}",
-                                            static_cast<std::uint32_t>(version), format::kNotifyMagic)};
+    return Error{Code::corrupt,
+                 fmt::format("the page of an allocation's notifications begins with {:#x} instead of {:#x}",
+                             static_cast<std::uint32_t>(version), format::kNotifyMagic)};
   if (version != kVersion)
     return Error{Code::incompatible,
                  fmt::format("the page of an allocation's notifications has version {}, this library speaks version {}",

@@ -91,8 +91,8 @@ class Store final : public WindowService, public AllocationService, public NameS
   Status drop_control(std::uint64_t use_id) override;
   Result<Mapping> open_locks(std::uint64_t window_id, std::uint32_t ranks) override;
 
-  /// The page of an allocation's notifications, for Notifications::over: made ready by whoever comes first. It goes with
-  /// the allocation, which the caller has in use.
+  /// The page of an allocation's notifications, for Notifications::over: made ready by whoever comes first. It goes
+  /// with the allocation, which the caller has in use.
   Result<Mapping> open_notifications(std::uint64_t allocation_id);
   /// Processes that use a window or an allocation, and may be alive.
   Result<std::uint64_t> count_users(std::uint64_t object_id);
