@@ -118,9 +118,9 @@ NAM_API int nam_wait_all(int count, nam_async_request_t* requests);
 NAM_API ssize_t nam_put_notify(const void* buffer, size_t offset, size_t bytes, uint64_t value,
                                nam_allocation_t* allocation);
 /* The oldest value; each goes to one waiter. Waits at most `timeout_ms` (ETIMEDOUT; 0: only looks); -1: without a limit
- * of its own. A wait ends with EPIPE when it would last for ever: the other processes that used the allocation during
- * the wait are gone, or, with -1, no other process has come to use it within 10 seconds. Other threads of the calling
- * process are not looked at. 0 or -1. */
+ * of its own. A wait of -1 ends with EPIPE when it would last for ever: the other processes that used the allocation
+ * during the wait are gone, or none has been there for 10 seconds. Other threads of the calling process are not looked
+ * at. 0 or -1. */
 NAM_API int nam_wait_notification(nam_allocation_t* allocation, uint64_t* value, int timeout_ms);
 
 /* ---- Information ---- */

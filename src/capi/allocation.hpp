@@ -1,9 +1,7 @@
 // An allocation that this process uses: its record, its mapped memory, its notifications.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>

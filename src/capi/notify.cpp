@@ -60,13 +60,14 @@ class Wait {
 
   /// Whether nobody is there, or will be, who could post.
   Result<bool> is_alone() {
+    if (timeout_ms_ >= 0) return false;  // it ends anyway
     PSNAM_TRY(const auto store, allocation_.store());
     PSNAM_TRY(const std::uint64_t users, store->count_users(allocation_.id()));
     if (users > 1) {
       there_were_others_ = true;
       return false;
     }
-    return there_were_others_ || (timeout_ms_ < 0 && Clock::now() >= begin_ + kNobodyCameLimit);
+    return there_were_others_ || Clock::now() >= begin_ + kNobodyCameLimit;
   }
 
   [[nodiscard]] Error timed_out() const {
