@@ -100,7 +100,8 @@ struct AllocationRequest {
   format::Consistency consistency = format::Consistency::volatile_;
   format::AllocationKind kind = format::AllocationKind::memory;
   std::uint32_t mode = 0600;
-  std::optional<std::uint32_t> uid;        ///< the owner, if not the caller; user 0 only
+  std::optional<std::uint32_t> uid;        ///< the owner, if not the caller; another one is for user 0 only
+  std::optional<std::uint32_t> gid;        ///< likewise
   std::string name;                        ///< may be empty
   std::uint64_t expires_unix_seconds = 0;  ///< 0: never
 };

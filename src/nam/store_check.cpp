@@ -101,7 +101,7 @@ Status check_uses(CatalogTransaction& transaction, const Contents& all, Findings
     if (std::find(uses.begin(), uses.end(), id) == uses.end())
       findings.push_back(fmt::format("window {} does not know its use {}", use.object_id, id));
   }
-  PSNAM_TRY(const std::uint64_t known, transaction.entries(Table::window_uses));
+  PSNAM_TRY(const std::uint64_t known, transaction.entries(Table::object_uses));
   if (known != all.uses.size())
     findings.push_back(fmt::format("the windows know {} uses, there are {}", known, all.uses.size()));
   PSNAM_TRY(const std::uint64_t led, transaction.entries(Table::window_services));
