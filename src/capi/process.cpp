@@ -38,7 +38,7 @@ Result<std::shared_ptr<nam::Store>> Process::store() {
   if (store_) return store_;
   PSNAM_TRY(const Options options, parse_options(environment_variable));
   log::set_level(options.log_level);
-  PSNAM_TRY(store_, nam::open_embedded(options, true));
+  PSNAM_TRY(store_, nam::open_shared(options, true));
   return store_;
 }
 

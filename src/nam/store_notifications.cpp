@@ -4,6 +4,7 @@
 
 #include "nam/identity.hpp"
 #include "nam/notifications.hpp"
+#include "nam/objects.hpp"
 #include "nam/store_impl.hpp"
 
 namespace psnam::nam {
@@ -20,7 +21,9 @@ Result<std::uint64_t> Store::count_users(std::uint64_t object_id) {
   std::vector<format::UseRecord> uses;
   {
     PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
-    PSNAM_TRY(const auto use_ids, transaction.uses_of(object_id));
+    // What belongs to a window is in use when the window is.
+    PSNAM_TRY(const auto allocation, transaction.allocation(object_id));
+    PSNAM_TRY(const auto use_ids, transaction.uses_of(allocation ? owner_of(*allocation) : object_id));
     for (const std::uint64_t id : use_ids) {
       PSNAM_TRY(auto use, transaction.use(id));
       if (use) uses.push_back(std::move(*use));

@@ -19,7 +19,7 @@ FAMILIES = re.compile(
     r"|(Publish|Lookup|Unpublish)_name|(Open|Close)_port"
     r"|Comm_(connect|accept|disconnect|join|free|test_inter|remote_size|remote_group))")
 _PROTOTYPE = re.compile(r"\bint\s+(MPIX?_[A-Z][a-z]\w*)\s*\(")
-_ROW = re.compile(r"(?P<name>MPI[IX]?_\w+)\s+(?P<status>wrapped|passed: because \S.*|own: because \S.*)")
+_ROW = re.compile(r"(?P<name>MPI[IX]?_\w+|psnam_private_\w+)\s+(?P<status>wrapped|passed: because \S.*|own: because \S.*)")
 
 
 def prototypes(preprocessed):
