@@ -6,26 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 
+#include "nam/contents.hpp"
 #include "nam/store_impl.hpp"
 
 namespace psnam::nam {
 namespace {
-
-/// Everything that is compared.
-struct Contents {
-  format::StoreRecord store;
-  std::map<std::uint64_t, format::WindowRecord> windows;
-  std::map<std::uint64_t, format::AllocationRecord> allocations;
-  std::map<std::uint64_t, format::UseRecord> uses;
-  std::map<std::string, std::uint64_t> names;
-  std::map<std::string, format::ServiceRecord> services;
-  std::vector<MemoryFile> memory;
-  std::vector<MemoryFile> control;
-  std::vector<MemoryFile> locks;
-};
 
 template <class Record>
 std::map<std::uint64_t, Record> by_id(std::vector<Record> records) {
@@ -49,27 +35,18 @@ Result<Contents> read_contents(CatalogTransaction& transaction, const FileArea& 
   contents.uses = by_id(std::move(uses));
   PSNAM_TRY(auto names, transaction.names());
   contents.names = {names.begin(), names.end()};
+  PSNAM_TRY(auto allocation_names, transaction.allocation_names());
+  contents.allocation_names = {allocation_names.begin(), allocation_names.end()};
+  PSNAM_TRY(const auto extents, transaction.extents());
+  for (const auto& row : extents) contents.extents[row.parent_id].push_back(row.extent);
+  PSNAM_TRY(contents.free_extents, transaction.free_extents());
+  PSNAM_TRY(contents.references, transaction.references());
   PSNAM_TRY(auto services, transaction.services());
   contents.services = {services.begin(), services.end()};
   PSNAM_TRY(contents.memory, memory.list());
   PSNAM_TRY(contents.control, control.list());
   PSNAM_TRY(contents.locks, locks.list());
   return contents;
-}
-
-void check_regions(const Contents& all, const format::WindowRecord& window, Findings& findings) {
-  for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
-    const auto& region = window.regions[rank];
-    if (region.allocation_id == 0) continue;
-    const auto found = all.allocations.find(region.allocation_id);
-    if (found == all.allocations.end())
-      findings.push_back(fmt::format("window {} \"{}\": the allocation {:016x} of rank {} has no record", window.id,
-                                     window.name, region.allocation_id, rank));
-    else if (region.offset_bytes + region.size_bytes > found->second.size_bytes)
-      findings.push_back(fmt::format("window {} \"{}\": the region of rank {} ends at byte {} of an allocation of {}",
-                                     window.id, window.name, rank, region.offset_bytes + region.size_bytes,
-                                     found->second.size_bytes));
-  }
 }
 
 void check_windows(const Contents& all, Findings& findings) {
@@ -80,7 +57,6 @@ void check_windows(const Contents& all, Findings& findings) {
       findings.push_back(fmt::format("window {} \"{}\" is persistent and not found by its name", id, window.name));
     if (!is_findable(window) && found)
       findings.push_back(fmt::format("window {} \"{}\" is volatile and found by its name", id, window.name));
-    check_regions(all, window, findings);
   }
   for (const auto& [name, id] : all.names)
     if (!all.windows.contains(id))
@@ -95,34 +71,19 @@ void check_windows(const Contents& all, Findings& findings) {
 
 Status check_uses(CatalogTransaction& transaction, const Contents& all, Findings& findings) {
   for (const auto& [id, use] : all.uses) {
-    if (!all.windows.contains(use.object_id))
+    if (!all.has_object(use.object_id))
       findings.push_back(fmt::format("use {} is of window {}, which is missing", id, use.object_id));
     PSNAM_TRY(const auto uses, transaction.uses_of(use.object_id));
     if (std::find(uses.begin(), uses.end(), id) == uses.end())
-      findings.push_back(fmt::format("window {} does not know its use {}", use.object_id, id));
+      findings.push_back(fmt::format("{} does not know its use {}", use.object_id, id));
   }
   PSNAM_TRY(const std::uint64_t known, transaction.entries(Table::object_uses));
   if (known != all.uses.size())
-    findings.push_back(fmt::format("the windows know {} uses, there are {}", known, all.uses.size()));
+    findings.push_back(fmt::format("windows and allocations know {} uses, there are {}", known, all.uses.size()));
   PSNAM_TRY(const std::uint64_t led, transaction.entries(Table::window_services));
   if (led != all.services.size())
     findings.push_back(fmt::format("the windows know {} services, there are {}", led, all.services.size()));
   return {};
-}
-
-void check_allocations(const Contents& all, Findings& findings) {
-  std::uint64_t reserved = 0;
-  std::set<std::uint64_t> held;
-  for (const auto& [id, window] : all.windows)
-    for (const std::uint64_t allocation : allocations_of(window)) held.insert(allocation);
-  for (const auto& [id, allocation] : all.allocations) {
-    if (allocation.reserve == format::Reserve::full) reserved += allocation.size_bytes;
-    if (!held.contains(id) || !all.windows.contains(allocation.window_id))
-      findings.push_back(fmt::format("the allocation {:016x} belongs to no window", id));
-  }
-  if (reserved != all.store.reserved_bytes)
-    findings.push_back(
-        fmt::format("{} bytes count as reserved, the allocations have {}", all.store.reserved_bytes, reserved));
 }
 
 void check_files(const Contents& all, const FileArea& memory, const FileArea& control, Findings& findings) {
@@ -130,7 +91,7 @@ void check_files(const Contents& all, const FileArea& memory, const FileArea& co
   for (const auto& file : all.memory) {
     sizes.emplace(file.id, file.size_bytes);
     const auto found = all.allocations.find(file.id);
-    if (found == all.allocations.end())
+    if (found == all.allocations.end() || found->second.parent_id != 0)
       findings.push_back(fmt::format("{} belongs to no allocation", memory.shown(file.id)));
     else if (file.size_bytes > found->second.size_bytes)
       findings.push_back(fmt::format("{} has {} bytes, its record says {}", memory.shown(file.id), file.size_bytes,
@@ -139,14 +100,15 @@ void check_files(const Contents& all, const FileArea& memory, const FileArea& co
   for (const auto& file : all.control)
     if (!all.uses.contains(file.id)) findings.push_back(fmt::format("{} belongs to no use", control.shown(file.id)));
   for (const auto& [id, allocation] : all.allocations) {
+    if (allocation.parent_id != 0 || !all.is_lasting(allocation)) continue;
     const auto window = all.windows.find(allocation.window_id);
-    if (window == all.windows.end() || !is_findable(window->second)) continue;
+    const std::string& name = window == all.windows.end() ? allocation.name : window->second.name;
     const auto size = sizes.find(id);
     if (size == sizes.end())
-      findings.push_back(fmt::format("{}, memory of \"{}\", is missing", memory.shown(id), window->second.name));
+      findings.push_back(fmt::format("{}, memory of \"{}\", is missing", memory.shown(id), name));
     else if (size->second < allocation.size_bytes)
-      findings.push_back(fmt::format("{}, memory of \"{}\", has {} bytes, its record says {}", memory.shown(id),
-                                     window->second.name, size->second, allocation.size_bytes));
+      findings.push_back(fmt::format("{}, memory of \"{}\", has {} bytes, its record says {}", memory.shown(id), name,
+                                     size->second, allocation.size_bytes));
   }
 }
 
@@ -158,7 +120,7 @@ Result<Findings> Store::check() {
   Findings findings;
   check_windows(contents, findings);
   PSNAM_CHECK(check_uses(transaction, contents, findings));
-  check_allocations(contents, findings);
+  check_memory(contents, findings);
   check_files(contents, impl_->memory, impl_->control, findings);
   for (const auto& file : contents.locks)
     if (!contents.windows.contains(file.id))
