@@ -75,6 +75,16 @@ TEST_F(Queue, AnotherVersionAndOtherContentsAreRefused) {
   EXPECT_FAILS(Notifications::over(page()), Code::corrupt, "begins with 0x1234");
 }
 
+TEST_F(Queue, APageWithoutItsAllocationIsFoundByTheCheckAndSweptAway) {
+  ASSERT_TRUE(page().data() != nullptr);  // of an allocation that never was
+  const auto findings = store().check();
+  ASSERT_TRUE(findings) << findings.error().message;
+  ASSERT_EQ(findings->size(), 1U);
+  EXPECT_NE(findings->front().find("notifications/0000000000000007 belongs to no allocation"), std::string::npos);
+  ASSERT_TRUE(store().collect());
+  expect_empty();
+}
+
 TEST_F(Queue, CountsThatCannotBeAreCorrupt) {
   auto queue = Notifications::over(page());
   ASSERT_TRUE(queue);
