@@ -368,10 +368,15 @@ TEST_F(Libnam, TwoSetsOfTheSameRanksAreToldApart) {
   ASSERT_NE(again, nullptr) << nam_strerror();
   EXPECT_EQ(nam_get_sync(&value, 0, 4, again->allocation), 4);
   EXPECT_EQ(value, 1);
+  nam_ext_allocation_t* const other = nam_connect_all(second->allocation->challenge, 0, MPI_COMM_WORLD);
+  ASSERT_NE(other, nullptr) << nam_strerror();
+  EXPECT_EQ(nam_get_sync(&value, 0, 4, other->allocation), 4);
+  EXPECT_EQ(value, 2);
   EXPECT_EQ(nam_free_all(first), 0) << nam_strerror();
   EXPECT_EQ(nam_free_all(again), 0) << nam_strerror();
   EXPECT_EQ(nam_load_ext_allocations(), 1);
   EXPECT_EQ(nam_free_all(second), 0) << nam_strerror();
+  EXPECT_EQ(nam_free_all(other), 0) << nam_strerror();
 }
 
 TEST_F(Libnam, SetsAreFreedInAnyOrderAndManyTimes) {
