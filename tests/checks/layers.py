@@ -22,7 +22,8 @@ ALLOWED = {
     "sync": ["base", "format", "manifestations", "rma"],
     "checkpoint": ["base", "format", "nam", "manifestations", "structures"],
     "win": ["base", "format", "trace", "segments", "backends", "nam", "manifestations", "structures", "rma", "sync", "checkpoint"],
-    # nam: the store is shared with libnam.so in the same process. rma: real.hpp again, which src/mpi fills. Nothing else of that layer is its business.
+    # nam: the store is shared with libnam.so in the same process. rma: real.hpp again, which src/mpi fills. Nothing else of
+    # these layers is its business.
     "mpi": ["base", "trace", "nam", "rma", "win"],
     # format: as for cli. No win: libnam.so knows no MPI, and nothing of windows.
     "capi": ["base", "format", "nam"],
