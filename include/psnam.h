@@ -5,18 +5,20 @@
  * (or linked before MPI) and the info keys below as strings. The header gives the strings names that the compiler
  * checks, and the aliases names that say what the call does to a window.
  *
- * The aliases are inline functions over MPI calls and refer to no symbol of the library, so a program that uses them
- * compiles, links and starts without it. Run without the library, each of them writes one line to stderr, raises
- * MPI_ERR_UNSUPPORTED_OPERATION through the error handler of the communicator or window it was given (through that of
- * MPI_COMM_SELF when that handle is null) and returns it. All of them need MPI to be initialised.
+ * The aliases, and the get in two phases (MPIX_Iget), are inline functions over MPI calls and refer to no symbol of the
+ * library, so a program that uses them compiles, links and starts without it. Run without the library, each of them
+ * writes one line to stderr, raises MPI_ERR_UNSUPPORTED_OPERATION through the error handler of the communicator or
+ * window it was given (through that of MPI_COMM_SELF when that handle is null or there is none) and returns it. All of
+ * them need MPI to be initialised.
  *
- * C11 and C++; includes nothing but mpi.h and stdio.h.
+ * C11 and C++; includes nothing but mpi.h, stddef.h and stdio.h.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef PSNAM_H
 #define PSNAM_H
 
 #include <mpi.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* ---- Version ---- */
@@ -31,6 +33,9 @@
 
 /* Key in MPI_INFO_ENV: present if and only if the library is loaded; its value is the library's version. */
 #define PSNAM_INFO_VERSION "psnam_version"
+
+/* Key in MPI_INFO_ENV by which this header finds the functions behind MPIX_Iget in the library; not for programs. */
+#define PSNAM_INFO_IGET "psnam_iget"
 
 /* ---- Info keys of MPI_Win_allocate ---- */
 
@@ -61,6 +66,8 @@
  * PSNAM_INFO_ALLOCATION_ID, and where to cut (bytes, decimal; absent: the next free place). */
 #define PSNAM_INFO_SEGMENT_ALLOCATION_ID "psnam_segment_allocation_id"
 #define PSNAM_INFO_SEGMENT_OFFSET        "psnam_segment_offset"
+/* To what the library aligns the place it finds: bytes, a power of two; absent: 64. */
+#define PSNAM_INFO_SEGMENT_ALIGNMENT     "psnam_segment_alignment"
 
 /* Name of a persistent window: 1 to 255 printable bytes, no blanks. Absent: the library makes one; MPI_Win_get_info
  * tells. */
@@ -97,6 +104,12 @@
 extern "C" {
 #endif
 
+/* ---- Types of the get in two phases ---- */
+
+/* A get that was started. Only MPIX_Iget makes one; it is good until MPIX_Iget_free. */
+typedef struct psnam_private_iget_request* MPIX_Iget_request;
+#define MPIX_IGET_REQUEST_NULL ((MPIX_Iget_request)0)
+
 /* ---- Helpers of the aliases: not for use by programs ---- */
 
 /* Whether the library is loaded in this process. */
@@ -124,7 +137,8 @@ static inline int psnam_private_raise(MPI_Comm comm, int code, const char* alias
 }
 
 static inline const char* psnam_private_missing(void) {
-  return "this needs the psnam library, and LD_PRELOAD=libpsnam.so is missing";
+  return psnam_private_loaded() ? "the psnam library that is loaded is older than this and does not have it"
+                                : "this needs the psnam library, and LD_PRELOAD=libpsnam.so is missing";
 }
 
 static inline int psnam_private_raise_missing(MPI_Comm comm, const char* alias) {
@@ -281,6 +295,64 @@ static inline int psnam_private_add_handle(MPI_Comm comm, MPI_Comm* intercomm, M
   return code == MPI_SUCCESS ? code : psnam_private_raise(comm, code, alias, reason);
 }
 
+/* The functions behind MPIX_Iget. Later versions of the library may have more of them, at the end. */
+struct psnam_private_iget_functions {
+  size_t bytes; /* of this structure in the library */
+  int (*start)(MPI_Aint, MPI_Count, MPI_Datatype, int, MPI_Win, MPIX_Iget_request*);
+  int (*wait)(MPIX_Iget_request);
+  int (*test)(MPIX_Iget_request, int*);
+  int (*data)(MPIX_Iget_request, const void**, MPI_Count*);
+  int (*free)(MPIX_Iget_request*);
+};
+
+/* Asks MPI_INFO_ENV where they are; NULL without the library. The linker is not asked: a weak symbol stays unbound in a
+ * program that is not position independent, whatever is preloaded. */
+static inline const struct psnam_private_iget_functions* psnam_private_ask_for_iget(void) {
+  char text[32] = "";
+  void* address = NULL;
+  int found = 0;
+#if MPI_VERSION >= 4
+  int size = (int)sizeof text;
+  if (MPI_Info_get_string(MPI_INFO_ENV, PSNAM_INFO_IGET, &size, text, &found) != MPI_SUCCESS) {
+    return NULL;
+  }
+#else
+  if (MPI_Info_get(MPI_INFO_ENV, PSNAM_INFO_IGET, (int)sizeof text - 1, text, &found) != MPI_SUCCESS) {
+    return NULL;
+  }
+#endif
+  if (!found || sscanf(text, "%p", &address) != 1) {
+    return NULL;
+  }
+  return (const struct psnam_private_iget_functions*)address;
+}
+
+/* The same, asked once where the compiler can keep the answer for all threads. */
+static inline const struct psnam_private_iget_functions* psnam_private_iget(void) {
+#if defined(__GNUC__)
+  static const struct psnam_private_iget_functions* known = NULL;
+  const struct psnam_private_iget_functions* functions = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (functions == NULL) {
+    functions = psnam_private_ask_for_iget();
+    __atomic_store_n(&known, functions, __ATOMIC_RELAXED);
+  }
+  return functions;
+#else
+  return psnam_private_ask_for_iget();
+#endif
+}
+
+static inline int psnam_private_start_iget(MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_type,
+                                           int target_rank, MPI_Win win, MPIX_Iget_request* request,
+                                           const char* alias) {
+  const struct psnam_private_iget_functions* functions = psnam_private_iget();
+  if (functions == NULL) {
+    *request = MPIX_IGET_REQUEST_NULL;
+    return psnam_private_raise_missing_on_window(win, alias);
+  }
+  return functions->start(target_disp, target_count, target_type, target_rank, win, request);
+}
+
 /* ---- The aliases ---- */
 
 /* MPI_Win_allocate, and the handle by which the window would be found again.
@@ -388,6 +460,64 @@ static inline int MPIX_Win_intercomm_query_c(MPI_Win win, int rank, MPI_Aint* si
 }
 
 #endif /* MPI_VERSION >= 4 */
+
+/* ---- A get in two phases, without a buffer of the program's ---- */
+
+/* Starts a get. Local. On any window, also one that is no PSNAM window, in an epoch that allows MPI_Get.
+ *
+ *   target_disp, target_count, target_type, target_rank, win   as for MPI_Get
+ *   request    the get; MPIX_IGET_REQUEST_NULL after an error
+ *
+ * Errors are raised on win: those of MPI_Get. */
+static inline int MPIX_Iget(MPI_Aint target_disp, int target_count, MPI_Datatype target_type, int target_rank,
+                            MPI_Win win, MPIX_Iget_request* request) {
+  return psnam_private_start_iget(target_disp, target_count, target_type, target_rank, win, request, "MPIX_Iget");
+}
+
+/* As MPIX_Iget, for counts beyond an int. */
+static inline int MPIX_Iget_c(MPI_Aint target_disp, MPI_Count target_count, MPI_Datatype target_type, int target_rank,
+                              MPI_Win win, MPIX_Iget_request* request) {
+  return psnam_private_start_iget(target_disp, target_count, target_type, target_rank, win, request, "MPIX_Iget_c");
+}
+
+/* Waits until the data is there. May be called again.
+ *
+ * Errors of this and the functions below are raised on the window of the request, or on MPI_COMM_SELF where there is
+ * none: MPI_ERR_REQUEST for a request that is null, was freed, or was never one. */
+static inline int MPIX_Iget_wait(MPIX_Iget_request request) {
+  const struct psnam_private_iget_functions* functions = psnam_private_iget();
+  return functions == NULL ? psnam_private_raise_missing(MPI_COMM_SELF, "MPIX_Iget_wait") : functions->wait(request);
+}
+
+/* Whether the data is there: flag is 1 or 0. */
+static inline int MPIX_Iget_test(MPIX_Iget_request request, int* flag) {
+  const struct psnam_private_iget_functions* functions = psnam_private_iget();
+  return functions == NULL ? psnam_private_raise_missing(MPI_COMM_SELF, "MPIX_Iget_test")
+                           : functions->test(request, flag);
+}
+
+/* The data, once MPIX_Iget_wait or MPIX_Iget_test has told that it is there; MPI_ERR_REQUEST before.
+ *
+ *   pointer    to the data: the elements' bytes in the order of the type map, without gaps. Only to be read, and only
+ *              until MPIX_Iget_free. NULL for no bytes. May be NULL if it is not wanted
+ *   bytes      their number: the size of the type times the count. May be NULL if it is not wanted
+ *
+ * Where the target's region is mapped in this process and the data lies there in one piece, the pointer leads into the
+ * region itself: nothing was copied, and what is put there later is seen through it, in the epoch that MPI gives it to
+ * loads. Else the data is a copy of what the get found. A program that needs the value of the moment copies it. */
+static inline int MPIX_Iget_data(MPIX_Iget_request request, const void** pointer, MPI_Count* bytes) {
+  const struct psnam_private_iget_functions* functions = psnam_private_iget();
+  return functions == NULL ? psnam_private_raise_missing(MPI_COMM_SELF, "MPIX_Iget_data")
+                           : functions->data(request, pointer, bytes);
+}
+
+/* Gives the data back and sets *request to MPIX_IGET_REQUEST_NULL. A get that is still under way is waited for.
+ *
+ * All requests on a PSNAM window are to be freed before it: MPI_Win_free is MPI_ERR_REQUEST on all its ranks else. */
+static inline int MPIX_Iget_free(MPIX_Iget_request* request) {
+  const struct psnam_private_iget_functions* functions = psnam_private_iget();
+  return functions == NULL ? psnam_private_raise_missing(MPI_COMM_SELF, "MPIX_Iget_free") : functions->free(request);
+}
 
 #ifdef __cplusplus
 }

@@ -35,6 +35,13 @@ inline constexpr std::array<Choice<ConType>, 7> kConTypes{{
     {"mpi", "moved by the MPI library", ConType::mpi},
 }};
 
+/// Whether what MPI leaves undefined between epochs is an error.
+enum class EpochChecks : std::uint8_t { strict, relaxed };
+inline constexpr std::array<Choice<EpochChecks>, 2> kEpochChecks{{
+    {"strict", "what an epoch does not allow is an error", EpochChecks::strict},
+    {"relaxed", "it is carried out where it can be", EpochChecks::relaxed},
+}};
+
 inline constexpr std::array<Choice<log::Level>, 5> kLogLevels{{
     {"error", "what failed", log::Level::error},
     {"warn", "and what looks wrong", log::Level::warn},
@@ -57,6 +64,7 @@ struct Options {
   std::string defaults;
   HistogramOptions histogram;
   Path path = Path::automatic;
+  EpochChecks epoch_checks = EpochChecks::strict;
   log::Level log_level = log::Level::warn;
   std::string module_id;
 };

@@ -28,6 +28,7 @@ enum class Code {
   sync,               ///< an operation outside an epoch, or a synchronisation call that does not fit the epoch
   lock_type,          ///< a lock that is neither shared nor exclusive
   assertion,          ///< an assertion that is unknown or contradicted by the facts
+  request,            ///< a request that is none, was freed, or is not complete
   access,             ///< the right to do this is missing
   no_memory,          ///< the store, the file system or the process has no room
   name_not_found,     ///< no window, allocation or job of that name

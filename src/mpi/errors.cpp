@@ -27,6 +27,7 @@ constexpr std::array kClasses{
     Row{Code::sync, MPI_ERR_RMA_SYNC},
     Row{Code::lock_type, MPI_ERR_LOCKTYPE},
     Row{Code::assertion, MPI_ERR_ASSERT},
+    Row{Code::request, MPI_ERR_REQUEST},
     Row{Code::access, MPI_ERR_ACCESS},
     Row{Code::no_memory, MPI_ERR_NO_MEM},
     Row{Code::name_not_found, MPI_ERR_PORT},

@@ -23,7 +23,7 @@ int Finalize_at() noexcept {
       runtime != nullptr && process().works<L, &Next::Finalize>() && !has_ended()) {
     std::size_t open_windows = 0;
     process().windows().for_each([&](MPI_Win, win::Window*) { ++open_windows; });
-    runtime->finish(open_windows);
+    runtime->finish(open_windows, process().gets().all().size());
   }
   return hand_on<L, &Next::Finalize>();
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "mpi/iget.hpp"
 #include "psnam_version.hpp"
 
 namespace psnam::mpi {
@@ -50,13 +51,15 @@ Status Runtime::load_types() {
 /// MPI_INFO_ENV tells the program that the library is here, and in which module it runs.
 void Runtime::publish_facts() {
   real_.Info_set(MPI_INFO_ENV, "psnam_version", kVersion);
+  real_.Info_set(MPI_INFO_ENV, iget_key(), iget_functions().c_str());
   if (!options_.module_id.empty()) real_.Info_set(MPI_INFO_ENV, "msa_module_id", options_.module_id.c_str());
 }
 
-void Runtime::finish(std::size_t open_windows) {
+void Runtime::finish(std::size_t open_windows, std::size_t open_gets) {
   int rank = 0;
   real_.Comm_rank(MPI_COMM_WORLD, &rank);
   if (open_windows != 0) log::warn("rank {} ends with {} PSNAM windows that were not freed", rank, open_windows);
+  if (open_gets != 0) log::warn("rank {} ends with {} requests of MPIX_Iget that were not freed", rank, open_gets);
   if (histogram_) log::write(log::Level::info, histogram_->text(fmt::format("message sizes in bytes, rank {}", rank)));
   if (internal_comm_ != MPI_COMM_NULL) real_.Comm_free(&internal_comm_);
 }

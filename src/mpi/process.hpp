@@ -15,12 +15,14 @@
 #include "base/handle_table.hpp"
 #include "base/options.hpp"
 #include "base/result.hpp"
+#include "base/ticket_table.hpp"
 #include "mpi/errors.hpp"
 #include "mpi/next.hpp"
 #include "rma/type_table.hpp"
 #include "trace/histogram.hpp"
 #include "win/connection.hpp"
 #include "win/context.hpp"
+#include "win/split_get.hpp"
 #include "win/window.hpp"
 
 namespace psnam::mpi {
@@ -37,7 +39,7 @@ class Runtime {
   /// After MPI_Init: from now on windows are possible. Once.
   void start();
   /// Before MPI_Finalize: prints the histogram, frees what was taken from the MPI library.
-  void finish(std::size_t open_windows);
+  void finish(std::size_t open_windows, std::size_t open_gets);
 
  private:
   void refuse_windows_on_error(Status status);
@@ -62,6 +64,7 @@ class Process {
   [[nodiscard]] win::Connection* find_connection(MPI_Comm handle) const noexcept { return connections_.find(handle); }
   [[nodiscard]] HandleTable<win::Window>& windows() noexcept { return windows_; }
   [[nodiscard]] HandleTable<win::Connection>& connections() noexcept { return connections_; }
+  [[nodiscard]] TicketTable<win::SplitGet>& gets() noexcept { return gets_; }
 
   /// The functions below the entry of `level`.
   [[nodiscard]] const Next& next(Level level) noexcept {
@@ -99,6 +102,7 @@ class Process {
 
   HandleTable<win::Window> windows_;
   HandleTable<win::Connection> connections_;
+  TicketTable<win::SplitGet> gets_;
   std::atomic<bool> resolved_{false};
   bool tool_below_ = false;
   Next next_mpi_;

@@ -1,6 +1,7 @@
 // Making, freeing and asking windows.
 #include <climits>
 
+#include "mpi/iget.hpp"
 #include "mpi/route.hpp"
 #include "win/creation.hpp"
 
@@ -71,7 +72,10 @@ int Win_create_dynamic_at(MPI_Info info, MPI_Comm comm, MPI_Win* win) noexcept {
 template <Level L>
 int Win_free_at(MPI_Win* win) noexcept {
   win::Window* const found = win != nullptr ? our_window<L, &Next::Win_free>(*win) : nullptr;
-  if (found == nullptr) return hand_on<L, &Next::Win_free>(win);
+  if (found == nullptr) {
+    if (win != nullptr) end_gets_of(*win);
+    return hand_on<L, &Next::Win_free>(win);
+  }
   bool agreed = false;
   bool peer_lost = false;
   const auto watch = [&](Status status) {
@@ -79,13 +83,14 @@ int Win_free_at(MPI_Win* win) noexcept {
     return status;
   };
   int rc = run_on_window(*win, [&] {
-    Status status = watch(found->agree_to_free());
+    Status status = watch(found->agree_to_free(live_gets(*win)));
     agreed = status.ok();
     return status;
   });
   if (!agreed && !peer_lost) return rc;
   // The handle leaves the table first: the MPI library gives its number to the next window.
-  const std::unique_ptr<win::Window> window{process().windows().erase(*win)};
+  std::unique_ptr<win::Window> window{process().windows().erase(*win)};
+  if (!agreed && abandon_gets_of(*win)) static_cast<void>(window.release());  // pointers lead into it
   if (agreed) rc = run_on_window(*win, [&] { return watch(window->release()); });
   if (peer_lost) {  // for which the MPI library would wait for ever
     *win = MPI_WIN_NULL;

@@ -40,9 +40,10 @@ enum class AccessRight { read_only, read_write };
 struct AllocationSource {
   enum class Kind { fresh, existing, segment };
   Kind kind = Kind::fresh;
-  std::uint64_t id = 0;                       ///< existing: the allocation or segment; segment: the parent
-  std::optional<std::uint64_t> offset_bytes;  ///< of a segment, in its parent; absent: the next free place is found
-  std::uint64_t alignment_bytes = 64;         ///< of a segment without an offset, in the file: a power of two
+  std::uint64_t id = 0;  ///< existing: the allocation or segment; segment: the parent
+  std::optional<std::uint64_t> offset_bytes =
+      {};                              ///< of a segment, in its parent; absent: the next free place is found
+  std::uint64_t alignment_bytes = 64;  ///< of a segment without an offset, in the file: a power of two
 };
 
 /// Windows. All functions are thread-safe; each is a few catalog transactions.
@@ -100,9 +101,9 @@ struct AllocationRequest {
   format::Consistency consistency = format::Consistency::volatile_;
   format::AllocationKind kind = format::AllocationKind::memory;
   std::uint32_t mode = 0600;
-  std::optional<std::uint32_t> uid;        ///< the owner, if not the caller; another one is for user 0 only
-  std::optional<std::uint32_t> gid;        ///< likewise
-  std::string name;                        ///< may be empty
+  std::optional<std::uint32_t> uid = {};   ///< the owner, if not the caller; another one is for user 0 only
+  std::optional<std::uint32_t> gid = {};   ///< likewise
+  std::string name = {};                   ///< may be empty
   std::uint64_t expires_unix_seconds = 0;  ///< 0: never
 };
 

@@ -31,4 +31,9 @@ struct Layout {
   Element element{};           ///< the predefined type that all data is built of; of kind none for size 0
 };
 
+/// Whether `count` elements are one block of bytes, in type-map order, from true_lb on.
+[[nodiscard]] inline bool is_one_block(const Layout& layout, std::int64_t count) noexcept {
+  return layout.contiguous || (count == 1 && layout.runs.size() == 1 && layout.runs[0].count == 1);
+}
+
 }  // namespace psnam::rma

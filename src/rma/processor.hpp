@@ -1,18 +1,23 @@
 // What this machine's processor can do in one indivisible step beyond 8 bytes, and how.
 //
-// Two means, both found by cpuid alone, so that every process of the machine finds the same. A compare-exchange of 16
-// bytes decides how 16-byte elements are changed, so all must agree on it. A transaction only makes long accumulates
-// fast: it takes effect at once or not at all, for every other access of the machine, so that it mixes with all other
-// instructions, and where it fails or is not there the same elements are changed one by one.
+// Two means, both found by cpuid alone, so that every process of the machine finds the same. A compare-exchange and a
+// load of 16 bytes decide how 16-byte elements are changed and read, so all must agree on them. A compare-exchange
+// writes whatever it finds, hence the load: who may only read has the memory mapped so. A transaction only makes long
+// accumulates fast: it takes effect at once or not at all, for every other access of the machine, so that it mixes with
+// all other instructions, and where it fails or is not there the same elements are changed one by one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 namespace psnam::rma {
 
 struct Processor {
-  bool exchanges_16_bytes = false;
+  bool exchanges_16_bytes = false;  ///< 16 aligned bytes, and loads them at once
   bool transactions = false;
 };
 
@@ -48,6 +53,14 @@ inline bool compare_exchange(std::byte* at, Wide& expected, Wide desired) noexce
   return done;
 }
 
+/// The 16 bytes at the 16-byte aligned `at`, by one instruction that writes nothing. Only with exchanges_16_bytes.
+[[nodiscard]] inline Wide load_whole(const std::byte* at) noexcept {
+  __m128i value;
+  asm volatile("movdqa %1, %0" : "=x"(value) : "m"(*reinterpret_cast<const __m128i*>(at)) : "memory");
+  return {static_cast<std::uint64_t>(_mm_cvtsi128_si64(value)),
+          static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(value, value)))};
+}
+
 /// Runs `body` as one transaction; false when it took no effect. Only with transactions. `body` makes no call of the
 /// system; a page that is not present makes it fail.
 template <class Body>
@@ -64,6 +77,7 @@ template <class Body>
 #else
 
 inline bool compare_exchange(std::byte*, Wide&, Wide) noexcept { return false; }
+[[nodiscard]] inline Wide load_whole(const std::byte* at) noexcept { return load_halves(at); }
 template <class Body>
 bool in_transaction(Body&&) noexcept {
   return false;

@@ -21,7 +21,7 @@
   X(Win_unlock_all) X(Win_flush) X(Win_flush_all) X(Win_flush_local) X(Win_flush_local_all) X(Win_sync)                 \
   X(Win_get_group) X(Group_size) X(Group_translate_ranks) X(Group_free) X(Accumulate) X(Accumulate_c)                   \
   X(Get_accumulate) X(Get_accumulate_c) X(Fetch_and_op) X(Compare_and_swap) X(Rput) X(Rget) X(Raccumulate)              \
-  X(Rget_accumulate) X(Isend)                                                                                          \
+  X(Rget_accumulate) X(Rget_c) X(Isend) X(Wait) X(Test) X(Type_create_hindexed_block)                                                                                          \
   X(Get_address) X(Get_processor_name)                                                                                 \
   X(Add_error_class) X(Add_error_code) X(Add_error_string) X(Error_class) X(Error_string)                              \
   X(Publish_name) X(Lookup_name) X(Unpublish_name) X(Initialized) X(Finalized) X(Query_thread)

@@ -57,8 +57,8 @@ struct Parent {
 
 struct Request {
   std::uint64_t size_bytes = 0;
-  std::optional<std::uint64_t> offset_bytes;  ///< in the parent; absent: any free place
-  std::uint64_t alignment_bytes = 64;         ///< in the root's file, without an offset; a power of two
+  std::optional<std::uint64_t> offset_bytes = {};  ///< in the parent; absent: any free place
+  std::uint64_t alignment_bytes = 64;              ///< in the root's file, without an offset; a power of two
 };
 
 /// Cuts the segment `segment_id` out of `parent` and returns its offset there.

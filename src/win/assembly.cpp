@@ -1,5 +1,7 @@
 #include "win/assembly.hpp"
 
+#include <algorithm>
+
 #include "format/control_page.hpp"
 #include "win/exposure.hpp"
 
@@ -61,6 +63,10 @@ Status make_team(const TeamPlan& plan, WindowParts& parts) {
 Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_node, WindowParts& parts) {
   const Real& real = plan.context.real();
   PSNAM_CHECK(make_team(plan, parts));
+  // A fence is everybody's: were it an error for one rank and a wait for another, the other would wait in vain.
+  parts.relaxed_fence = !plan.spans_nodes && std::ranges::all_of(plan.identities, [](const RankIdentity& rank) {
+    return rank.epoch_checks == EpochChecks::relaxed;
+  });
   auto native = make_native_window(real, plan.info, plan.comm);
   if (native) parts.native = *native;
   PSNAM_CHECK(plan.team.agree(std::move(native).status()));

@@ -25,8 +25,8 @@ struct TeamPlan {
   bool spans_nodes;
 };
 
-/// Fills in `team` and `native` of `parts`, and where remote regions are; `use` and `regions` are there already.
-/// Collective; the same result on every rank.
+/// Fills in `team`, `relaxed_fence` and `native` of `parts`, and where remote regions are; `use` and `regions` are
+/// there already. Collective; the same result on every rank.
 [[nodiscard]] Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_node, WindowParts& parts);
 
 }  // namespace psnam::win

@@ -82,11 +82,11 @@ Result<bool> Connecting::wanted() {
 }
 
 Status Connecting::exchange_identities() {
-  RankIdentity mine;
+  RankIdentity mine{};
   const auto describe = [&]() -> Status {
     PSNAM_TRY(parts_.store, context_.existing_store());
     if (parts_.store != nullptr) {
-      PSNAM_TRY(mine, identify(*parts_.store, parts_.rank));
+      PSNAM_TRY(mine, identify(*parts_.store, parts_.rank, context_.options().epoch_checks));
     }
     return context_.check_manager();
   };

@@ -23,11 +23,12 @@ void put_text(std::array<char, N>& to, const std::string& from) {
 
 }  // namespace
 
-Result<RankIdentity> identify(const nam::Store& store, int rank) {
-  RankIdentity identity;
+Result<RankIdentity> identify(const nam::Store& store, int rank, EpochChecks epoch_checks) {
+  RankIdentity identity{};
   identity.store = store.node().store;
   identity.random = format::random_uuid();
   PSNAM_TRY(identity.process, nam::this_process(static_cast<std::uint32_t>(rank)));
+  identity.epoch_checks = epoch_checks;
   return identity;
 }
 

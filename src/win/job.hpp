@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/options.hpp"
 #include "base/result.hpp"
 #include "format/catalog.hpp"
 #include "nam/store.hpp"
@@ -18,9 +19,10 @@ struct RankIdentity {
   format::Uuid store;
   format::Uuid random;  ///< of rank 0: the identity of what is being made
   format::ProcessIdentity process;
+  EpochChecks epoch_checks;
 };
 
-[[nodiscard]] Result<RankIdentity> identify(const nam::Store& store, int rank);
+[[nodiscard]] Result<RankIdentity> identify(const nam::Store& store, int rank, EpochChecks epoch_checks);
 
 /// Ranks by node; nodes in the order of their first rank.
 class Job {

@@ -22,6 +22,7 @@
 #include "sync/team.hpp"
 #include "win/context.hpp"
 #include "win/regions.hpp"
+#include "win/split_get.hpp"
 
 namespace psnam::win {
 
@@ -30,6 +31,14 @@ struct Transfer {
   void* origin = nullptr;
   MPI_Count origin_count = 0;
   MPI_Datatype origin_type = MPI_DATATYPE_NULL;
+  int target_rank = MPI_PROC_NULL;
+  MPI_Aint target_displacement = 0;
+  MPI_Count target_count = 0;
+  MPI_Datatype target_type = MPI_DATATYPE_NULL;
+};
+
+/// What MPIX_Iget and its large-count twin name.
+struct GetRequest {
   int target_rank = MPI_PROC_NULL;
   MPI_Aint target_displacement = 0;
   MPI_Count target_count = 0;
@@ -64,6 +73,7 @@ struct WindowParts {
   int rank = 0;            ///< in the communicator
   bool creator = true;     ///< of the job that made the window, so that the process has a region of its own
   bool spans_nodes = false;
+  bool relaxed_fence = false;  ///< on one node, and no rank is strict about epochs
   nam::AccessRight right = nam::AccessRight::read_write;
   Baseptr baseptr = Baseptr::null;
   nam::Store* store = nullptr;
@@ -114,6 +124,8 @@ class Window {
   /// Put or get in full generality. With `request` the operation is one of those that give a request; it is complete,
   /// for regions of this node, when this returns.
   Status transfer(Direction direction, const Transfer& transfer, MPI_Request* request = nullptr);
+  /// A get without a buffer of the program: the data is the region itself or a packed copy of it.
+  Result<std::shared_ptr<SplitGet>> iget(const GetRequest& wanted);
   /// Accumulate, Get_accumulate, Fetch_and_op.
   Status accumulate(const Accumulation& accumulation, MPI_Request* request = nullptr);
   /// The three buffers hold one element of `type` each.
@@ -153,13 +165,15 @@ class Window {
   /// The value of a predefined attribute as MPI_Win_get_attr gives it, or null if `keyval` is none of them.
   [[nodiscard]] void* attribute(int keyval) noexcept;
 
-  /// Collective. Code::sync, on all ranks, if one of them has an epoch open: the window stays as it is.
-  Status agree_to_free();
+  /// Collective. On all ranks Code::sync if one of them has an epoch open, Code::request if one has gets that are not
+  /// freed, `live_gets` of them here: the window stays as it is.
+  Status agree_to_free(std::size_t live_gets);
   /// Collective, after agree_to_free(). Ends the use; the handle and the native window remain, for the caller to free.
   Status release();
 
   /// Base pointer for the program: null unless load_store.
   [[nodiscard]] void* base() const noexcept { return base_; }
+  /// The window as it was when this process made or opened it.
   [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_->use.window; }
 
  private:
@@ -190,33 +204,43 @@ class Window {
   /// What an open epoch allows.
   [[nodiscard]] std::uint32_t allowed() const noexcept;
   /// `more` are permissions beyond those of any epoch.
-  void allow_all(std::uint32_t more = 0) noexcept { permissions_.store(allowed() | more, std::memory_order_relaxed); }
-  void forbid_all() noexcept { permissions_.store(0, std::memory_order_relaxed); }
+  void allow_all(std::uint32_t more = 0) noexcept {
+    permissions_.store(allowed() | resting_ | more, std::memory_order_relaxed);
+  }
+  void forbid_all() noexcept { permissions_.store(resting_, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_relaxed() const noexcept { return resting_ != 0; }
   void allow(std::size_t target, std::uint32_t more = 0) noexcept;
   void forbid(std::size_t target) noexcept;
   /// The targets that the processes of `group` stand for.
   [[nodiscard]] Result<std::vector<std::size_t>> targets_of(MPI_Group group) const;
   Result<nam::WindowLocks*> locks();
+  /// In calls by which a program may look again and again for what another process does: now and then the MPI library
+  /// gets on, and the processor is offered to whoever is waited for.
+  void look_around() noexcept;
   /// A target that an accumulating operation may work on, in an epoch that allows it; null for MPI_PROC_NULL.
   [[nodiscard]] Result<Target*> accumulation_target(const char* operation, int rank, bool writes);
   /// A request that is complete.
-  Status complete_request(MPI_Request* request) const;
+  Status complete_request(MPI_Request* request);
   [[nodiscard]] Status accumulate_remote(const Accumulation& accumulation, const Target& target,
                                          MPI_Aint displacement_bytes, MPI_Request* request);
   [[nodiscard]] Result<Target*> check_rank(int rank);
   [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target,
                                        MPI_Aint displacement_bytes, MPI_Request* request);
   void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
-  [[nodiscard]] std::vector<KeyValue> keys_in_force() const;
+  [[nodiscard]] Result<std::vector<KeyValue>> keys_in_force() const;
+  [[nodiscard]] Status add_source(const format::RegionRecord& region, std::vector<KeyValue>& pairs) const;
   Status apply_consistency(format::Consistency consistency);
 
   const rma::TypeTable& types_;
   const Target* targets_;
   std::uint32_t target_total_;
   std::atomic<std::uint32_t> permissions_{0};
+  std::uint32_t resting_ = 0;  ///< permissions_ outside all epochs: nothing, unless the checks of epochs are relaxed
+  std::atomic<unsigned> looks_{0};
 
   Context& context_;
   std::unique_ptr<WindowParts> parts_;
+  std::atomic<format::Consistency> consistency_;  ///< in force: one thread may change it while others ask
   sync::Epochs epochs_;
   std::vector<std::size_t> started_;  ///< targets of the start epoch
   std::mutex locks_mutex_;

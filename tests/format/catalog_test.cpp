@@ -122,8 +122,8 @@ std::vector<Kind> kinds() {
           kind("store", a_store(), decode_store)};
 }
 
-std::string golden_path(const std::string& kind) {
-  return std::string{PSNAM_GOLDEN_FOLDER} + "/catalog-" + kind + ".v" + std::to_string(kCatalogVersion) + ".bin";
+std::string golden_path(const std::string& kind, int version = kCatalogVersion) {
+  return std::string{PSNAM_GOLDEN_FOLDER} + "/catalog-" + kind + ".v" + std::to_string(version) + ".bin";
 }
 
 class CatalogFormat : public ::testing::TestWithParam<Kind> {};
@@ -144,6 +144,16 @@ TEST_P(CatalogFormat, GoldenFileIsDecodedAndEncodedToTheSameBytes) {
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(*again, Bytes(golden.begin(), golden.end()));
   EXPECT_EQ(*again, GetParam().example) << "the values in the golden file changed their place or meaning";
+}
+
+TEST_P(CatalogFormat, ARecordOfVersionOneIsIncompatibleAndBothVersionsAreNamed) {
+  std::ifstream file{golden_path(GetParam().name, 1), std::ios::binary};
+  ASSERT_TRUE(file);
+  const std::string text{std::istreambuf_iterator<char>{file}, {}};
+  const auto again = GetParam().again(std::as_bytes(std::span{text}));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::incompatible);
+  EXPECT_NE(again.error().message.find("version 1, this library speaks version 2"), std::string::npos);
 }
 
 TEST_P(CatalogFormat, EveryTruncationIsCorrupt) {

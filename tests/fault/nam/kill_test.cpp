@@ -1,7 +1,5 @@
 // Processes that are killed at random instants of everything a job does with the store. Afterwards each name leads to a
 // whole window or to none, no file belongs to nobody, and the capacity that counts as used is what the files have.
-#include <time.h>
-
 #include <algorithm>
 #include <cstring>
 #include <iostream>
@@ -10,6 +8,7 @@
 
 #include "nam/folder.hpp"
 #include "support/child.hpp"
+#include "support/kill.hpp"
 #include "support/store_fixture.hpp"
 
 namespace psnam::nam {
@@ -18,6 +17,7 @@ namespace {
 using format::Consistency;
 using test::Child;
 using test::draft_of;
+using test::kill_me_after;
 using test::me;
 
 constexpr unsigned kSeed = 20240611;
@@ -25,16 +25,6 @@ constexpr int kKills = 200;
 constexpr std::uint64_t kFirstBytes = 9000;
 constexpr std::uint64_t kSecondBytes = 100;
 constexpr int kNames = 8;
-
-/// Has the kernel kill this process `nanoseconds` from now.
-bool kill_me_after(long nanoseconds) {
-  sigevent event{};
-  event.sigev_notify = SIGEV_SIGNAL;
-  event.sigev_signo = SIGKILL;
-  timer_t timer{};
-  const itimerspec when{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = nanoseconds}};
-  return ::timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && ::timer_settime(timer, 0, &when, nullptr) == 0;
-}
 
 /// The life of a window, whole; the content of its memory is there before its name is.
 bool one_round(Store& store, int number) {

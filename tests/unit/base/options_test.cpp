@@ -31,6 +31,7 @@ TEST(Options, WithoutVariablesAreTheDocumentedDefaults) {
   EXPECT_EQ(options->histogram.shift, 1U);
   EXPECT_EQ(options->histogram.contype, ConType::all);
   EXPECT_EQ(options->path, Path::automatic);
+  EXPECT_EQ(options->epoch_checks, EpochChecks::strict);
   EXPECT_EQ(options->log_level, log::Level::warn);
 }
 
@@ -44,6 +45,7 @@ TEST(Options, EveryVariableIsTaken) {
                               {"PSNAM_HISTOGRAM_SHIFT", "4"},
                               {"PSNAM_HISTOGRAM_CONTYPE", "mpi"},
                               {"PSNAM_PATH", "mapped"},
+                              {"PSNAM_EPOCH_CHECKS", "relaxed"},
                               {"PSNAM_LOG", "trace"},
                               {"PSNAM_MODULE_ID", "7"}});
   ASSERT_TRUE(options);
@@ -56,6 +58,7 @@ TEST(Options, EveryVariableIsTaken) {
   EXPECT_EQ(options->histogram.shift, 4U);
   EXPECT_EQ(options->histogram.contype, ConType::mpi);
   EXPECT_EQ(options->path, Path::mapped);
+  EXPECT_EQ(options->epoch_checks, EpochChecks::relaxed);
   EXPECT_EQ(options->log_level, log::Level::trace);
   EXPECT_EQ(options->module_id, "7");
 }

@@ -56,6 +56,7 @@ TEST(ErrorClass, OfEveryCodeIsAStandardOne) {
                                      {Code::operation, MPI_ERR_OP},
                                      {Code::lock_type, MPI_ERR_LOCKTYPE},
                                      {Code::assertion, MPI_ERR_ASSERT},
+                                     {Code::request, MPI_ERR_REQUEST},
                                      {Code::access, MPI_ERR_ACCESS},
                                      {Code::no_memory, MPI_ERR_NO_MEM},
                                      {Code::name_not_found, MPI_ERR_PORT},

@@ -188,7 +188,7 @@ TEST(ExtentsCost, TheHundredThousandthCutMakesNoMoreTableCallsThanTheThousandth)
   for (std::uint64_t id = 1; id <= 100000; ++id) {
     WatchedTable watched{table};
     const std::uint64_t size = std::uniform_int_distribution<std::uint64_t>{1, 10000}(random);
-    const auto offset = cut(watched, parent, {.size_bytes = size, .offset_bytes = {}}, id);
+    const auto offset = cut(watched, parent, {.size_bytes = size}, id);
     ASSERT_TRUE(offset) << offset.error().message;
     segments.push_back({*offset, size, id});
     int& worst = most[id <= 1000 ? 0 : 1];
