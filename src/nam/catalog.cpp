@@ -119,7 +119,7 @@ Status Catalog::make(const Folder& folder, const format::StoreRecord& record) {
   return {};
 }
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder) {
+Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder, std::size_t map_bytes) {
   PSNAM_CHECK(prepare_lock_file(folder));
   // The store's record says which version the catalog has, and with that which tables there are.
   const std::span<const TableSpec> tables{kTables};
@@ -127,7 +127,8 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder) {
                                                  .shown = folder.shown(kFile),
                                                  .tables = tables.first(1),
                                                  .locking = true,
-                                                 .durable = !folder.in_memory()},
+                                                 .durable = !folder.in_memory(),
+                                                 .map_bytes = map_bytes},
                                                 false));
   std::unique_ptr<Catalog> catalog{new Catalog{std::move(environment)}};
   {
@@ -150,9 +151,22 @@ Result<CatalogTransaction> Catalog::write() {
 
 Status Catalog::settle() { return environment_->begin_write().status(); }
 
+/// The file has grown to its limit, or nearly; what matters is how much of it is free again.
+Status Catalog::require_pages(std::uint64_t used, std::uint64_t more) {
+  PSNAM_TRY(const std::uint64_t free, environment_->free_bytes());
+  const std::uint64_t left = environment_->map_bytes() - std::min(used, environment_->map_bytes()) + free;
+  if (left >= more) return {};
+  return Error{Code::no_memory,
+               fmt::format("{} is full: it has {} of at most {} bytes left, and {} are wanted; windows and allocations "
+                           "have to be removed first",
+                           shown(), left, environment_->map_bytes(), more)};
+}
+
 Status Catalog::require_room(std::uint64_t bytes) {
   PSNAM_TRY(const std::uint64_t used, environment_->used_bytes());
-  const std::uint64_t wanted = used + kHeadroomBytes + 2 * bytes;
+  const std::uint64_t more = kHeadroomBytes + 2 * bytes;
+  if (more > environment_->map_bytes() - std::min(used, environment_->map_bytes())) return require_pages(used, more);
+  const std::uint64_t wanted = used + more;
   if (wanted <= set_aside_end_.load(std::memory_order_relaxed)) return {};
   PSNAM_TRY(const int fd, environment_->descriptor());
   // Twice the headroom when there is plenty, so that the next calls need not ask the system.

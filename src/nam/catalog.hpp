@@ -150,16 +150,19 @@ class CatalogExtents final : public segments::ExtentTable {
 /// Thread-safe; see Environment for what a forked child may do.
 class Catalog {
  public:
+  /// Room for about a million windows, each with a segment and a use.
+  static constexpr std::size_t kMapBytes = std::size_t{1} << 30;
+
   [[nodiscard]] static Result<bool> exists(const Folder& folder);
   /// Makes the catalog of a new store; it appears whole or not at all. The caller holds the folder's lock.
   static Status make(const Folder& folder, const format::StoreRecord& record);
-  /// The caller holds the folder's lock.
-  static Result<std::unique_ptr<Catalog>> open(const Folder& folder);
+  /// The caller holds the folder's lock. The file never has more than `map_bytes`, which is the same for all processes.
+  static Result<std::unique_ptr<Catalog>> open(const Folder& folder, std::size_t map_bytes = kMapBytes);
 
   [[nodiscard]] Result<CatalogTransaction> read();
   [[nodiscard]] Result<CatalogTransaction> write();
   /// Has the file system set memory aside for `bytes` of new records and for what it takes to remove records later, so
-  /// that a full file system never hinders a removal. Code::no_memory.
+  /// that neither a full file system nor a full catalog ever hinders a removal. Code::no_memory.
   [[nodiscard]] Status require_room(std::uint64_t bytes);
   /// Makes the last commit visible to readers where its writer was killed after the commit and before it could say so:
   /// LMDB leaves that to the next writer, and until then readers see the state before.
@@ -168,6 +171,7 @@ class Catalog {
   [[nodiscard]] const std::string& shown() const noexcept { return environment_->shown(); }
 
  private:
+  [[nodiscard]] Status require_pages(std::uint64_t used, std::uint64_t more);
   explicit Catalog(std::unique_ptr<Environment> environment) noexcept : environment_{std::move(environment)} {}
 
   std::unique_ptr<Environment> environment_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "base/system.hpp"
 
@@ -25,7 +26,7 @@ Error lmdb_error(std::string_view doing, std::string_view file, int rc) {
   const auto message = [&](std::string_view what) { return fmt::format("{}: {}: {}", file, doing, what); };
   switch (rc) {
     case MDB_MAP_FULL:
-      return Error{Code::no_memory, message(fmt::format("the catalog is full ({} bytes)", Environment::kMapBytes))};
+      return Error{Code::no_memory, message("the catalog is full")};
     case MDB_READERS_FULL:
     case MDB_TXN_FULL:
       return Error{Code::no_memory, message(::mdb_strerror(rc))};
@@ -128,8 +129,10 @@ Transaction::Cursor::~Cursor() {
   if (cursor_ != nullptr) ::mdb_cursor_close(cursor_);
 }
 
-Status Transaction::Cursor::open(std::size_t table) {
-  const int rc = ::mdb_cursor_open(transaction_.txn_, transaction_.table_handle(table), &cursor_);
+Status Transaction::Cursor::open(std::size_t table) { return open_handle(transaction_.table_handle(table)); }
+
+Status Transaction::Cursor::open_handle(MDB_dbi handle) {
+  const int rc = ::mdb_cursor_open(transaction_.txn_, handle, &cursor_);
   if (rc != MDB_SUCCESS) return transaction_.error("opening a cursor", rc);
   return {};
 }
@@ -160,7 +163,7 @@ Result<std::unique_ptr<Environment>> Environment::open(const EnvironmentOptions&
 
 Status Environment::set_up(const EnvironmentOptions& options, bool make_tables) {
   if (const int rc = ::mdb_env_create(&env_); rc != MDB_SUCCESS) return lmdb_error("opening", shown_, rc);
-  int rc = ::mdb_env_set_mapsize(env_, kMapBytes);
+  int rc = ::mdb_env_set_mapsize(env_, options.map_bytes);
   if (rc == MDB_SUCCESS) rc = ::mdb_env_set_maxreaders(env_, kReaders);
   if (rc == MDB_SUCCESS) rc = ::mdb_env_set_maxdbs(env_, kMaxTables);
   if (rc != MDB_SUCCESS) return lmdb_error("setting limits", shown_, rc);
@@ -169,6 +172,7 @@ Status Environment::set_up(const EnvironmentOptions& options, bool make_tables) 
   if (!options.durable) flags |= MDB_NOSYNC;
   rc = ::mdb_env_open(env_, options.path.c_str(), flags, 0600);
   if (rc != MDB_SUCCESS) return lmdb_error("opening", shown_, rc);
+  map_bytes_ = options.map_bytes;
   PSNAM_TRY(const int fd, descriptor());
   // LMDB leaves this descriptor open across exec.
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return system_error(shown_, errno);
@@ -221,6 +225,29 @@ Result<std::uint64_t> Environment::used_bytes() const {
   if (rc == MDB_SUCCESS) rc = ::mdb_env_stat(env_, &stat);
   if (rc != MDB_SUCCESS) return lmdb_error("asking for the size", shown_, rc);
   return (std::uint64_t{info.me_last_pgno} + 1) * stat.ms_psize;
+}
+
+Result<std::uint64_t> Environment::free_bytes() {
+  // LMDB keeps its free pages in a table of its own, by the transaction that freed them: their number, then their
+  // names.
+  constexpr MDB_dbi kFreePages = 0;
+  MDB_stat stat{};
+  if (const int rc = ::mdb_env_stat(env_, &stat); rc != MDB_SUCCESS)
+    return lmdb_error("asking for the size", shown_, rc);
+  PSNAM_TRY(Transaction transaction, begin_read());
+  Transaction::Cursor cursor{transaction};
+  PSNAM_CHECK(cursor.open_handle(kFreePages));
+  std::uint64_t pages = 0;
+  Bytes key;
+  Bytes value;
+  PSNAM_TRY(bool more, cursor.move(MDB_FIRST, key, value));
+  while (more) {
+    std::size_t count = 0;
+    if (value.size() >= sizeof count) std::memcpy(&count, value.data(), sizeof count);
+    pages += count;
+    PSNAM_TRY(more, cursor.move(MDB_NEXT, key, value));
+  }
+  return pages * stat.ms_psize;
 }
 
 }  // namespace psnam::nam

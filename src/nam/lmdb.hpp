@@ -84,6 +84,7 @@ class Transaction {
     Cursor& operator=(const Cursor&) = delete;
     ~Cursor();
     [[nodiscard]] Status open(std::size_t table);
+    [[nodiscard]] Status open_handle(MDB_dbi handle);
     /// False at the end.
     [[nodiscard]] Result<bool> move(MDB_cursor_op where, Bytes& key, Bytes& value);
 
@@ -100,14 +101,14 @@ struct EnvironmentOptions {
   std::string path;   ///< where it is opened
   std::string shown;  ///< what messages call it
   std::span<const TableSpec> tables;
-  bool locking = true;  ///< false only for a file that nobody else can see
-  bool durable = true;  ///< commits reach the disk
+  bool locking = true;                           ///< false only for a file that nobody else can see
+  bool durable = true;                           ///< commits reach the disk
+  std::size_t map_bytes = std::size_t{1} << 30;  ///< the most that the file can have
 };
 
 /// Thread-safe.
 class Environment {
  public:
-  static constexpr std::size_t kMapBytes = std::size_t{1} << 30;
   static constexpr unsigned kReaders = 1024;
   /// Enough for a lock file of kReaders with room to spare.
   static constexpr std::size_t kLockFileBytes = 128 << 10;
@@ -132,8 +133,11 @@ class Environment {
   [[nodiscard]] const std::string& shown() const noexcept { return shown_; }
   /// The data file; owned by LMDB.
   [[nodiscard]] Result<int> descriptor() const;
-  /// Bytes of the data file that hold pages.
+  /// Bytes of the data file that hold pages, or held some once.
   [[nodiscard]] Result<std::uint64_t> used_bytes() const;
+  /// Those of them that may be written again; looks at all of them.
+  [[nodiscard]] Result<std::uint64_t> free_bytes();
+  [[nodiscard]] std::uint64_t map_bytes() const noexcept { return map_bytes_; }
 
  private:
   friend class Transaction;
@@ -145,6 +149,7 @@ class Environment {
   std::string shown_;
   pid_t process_;
   MDB_env* env_ = nullptr;
+  std::size_t map_bytes_ = 0;
   std::array<MDB_dbi, kMaxTables> tables_{};
   std::size_t open_tables_ = 0;
 };

@@ -117,8 +117,26 @@ Result<Store::Impl::Dead> Store::Impl::find_dead() {
 Result<Collected> Store::Impl::collect() {
   PSNAM_CHECK(catalog->settle());
   PSNAM_TRY(const Dead dead, find_dead());
-  if (dead.uses.empty() && dead.objects.empty()) return Collected{};
-  return end(dead.uses, dead.objects);
+  // In small steps: a transaction takes room for all that it changes, and there may be little.
+  constexpr std::size_t kStep = 32;
+  Collected all;
+  const auto add = [&](const Collected& some) {
+    all.uses += some.uses;
+    all.windows += some.windows;
+    all.allocations += some.allocations;
+    all.bytes += some.bytes;
+  };
+  for (std::span<const std::uint64_t> rest{dead.uses}; !rest.empty();
+       rest = rest.subspan(std::min(kStep, rest.size()))) {
+    PSNAM_TRY(const Collected some, end(rest.first(std::min(kStep, rest.size())), {}));
+    add(some);
+  }
+  for (std::span<const std::uint64_t> rest{dead.objects}; !rest.empty();
+       rest = rest.subspan(std::min(kStep, rest.size()))) {
+    PSNAM_TRY(const Collected some, end({}, rest.first(std::min(kStep, rest.size()))));
+    add(some);
+  }
+  return all;
 }
 
 Result<Collected> Store::Impl::end(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> objects) {
