@@ -37,7 +37,8 @@ call_namctl() {
 # The memory of the job goes, with whatever windows are in it. True, too, where there is none.
 release() { call_namctl free --recursive --if-exists "$name"; }
 
-# A line for the administrator.
+# A line for the administrator: to the system's log where there is one, and to slurmd.
 note() {
-  logger --tag psnam --priority daemon.warning "job $job: $*" 2>/dev/null || printf 'psnam: job %s: %s\n' "$job" "$*" >&2
+  logger --tag psnam --priority daemon.warning "job $job: $*" 2>/dev/null
+  printf 'psnam: job %s: %s\n' "$job" "$*" >&2
 }

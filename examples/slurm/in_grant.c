@@ -15,8 +15,8 @@ static void give_up(const char* what) {
 static double value_of(int rank, int index) { return rank + index / (double)VALUES; }
 
 static void write_values(const char* name, const char* allocation) {
-  int rank, found;
-  char answer[2];
+  int rank, found, length = MPI_MAX_PORT_NAME;
+  char answer[MPI_MAX_PORT_NAME];
   double values[VALUES];
   void* base;
   MPI_Info info;
@@ -34,7 +34,7 @@ static void write_values(const char* name, const char* allocation) {
   MPI_Info_free(&info);
 
   MPI_Win_get_info(win, &info);
-  MPI_Info_get(info, "psnam_window_name", 1, answer, &found);
+  MPI_Info_get_string(info, "psnam_window_name", &length, answer, &found);
   MPI_Info_free(&info);
   if (!found) give_up("LD_PRELOAD=libpsnam.so is missing");
 

@@ -107,7 +107,7 @@ void examine_contents(nam::Store& store, Diagnosis& diagnosis) {
   }
   for (const auto& finding : *findings)
     diagnosis.push_back({Verdict::wrong, "store", finding,
-                         "namctl gc removes files of nobody; namctl rm removes a window that is not whole"});
+                         "namctl gc removes files of nobody; namctl rm and namctl free remove what is not whole"});
   if (findings->empty()) diagnosis.push_back({Verdict::good, "store", "catalog and files agree"});
 }
 

@@ -57,6 +57,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
     PSNAM_TRY(impl->memory, FileArea::open(impl->folder.path(), impl->folder.fd(), "memory", true));
     PSNAM_TRY(impl->control, FileArea::open(impl->folder.path(), impl->folder.fd(), "control", true));
     PSNAM_TRY(impl->locks, FileArea::open(impl->folder.path(), impl->folder.fd(), "locks", true));
+    PSNAM_TRY(impl->notifications, FileArea::open(impl->folder.path(), impl->folder.fd(), "notifications", true));
     PSNAM_CHECK(make_if_missing(impl->folder, options.capacity_bytes));
     PSNAM_TRY(impl->catalog, Catalog::open(impl->folder));
   }

@@ -4,6 +4,7 @@
 //   DIR/memory/ID   one allocation, ID as 16 hexadecimal digits
 //   DIR/control/ID  shared page of a use, ID likewise; gone when all processes have mapped it
 //   DIR/locks/ID    page of the locks of a window, ID that of the window; made when somebody needs it first
+//   DIR/notifications/ID  page of the notifications of an allocation, likewise
 //
 // Order of steps, so that a process killed anywhere leaves no file without a record and no found window without its
 // memory: record, then file; name away, then file away, then record away.
@@ -89,6 +90,12 @@ class Store final : public WindowService, public AllocationService, public NameS
   Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Status drop_control(std::uint64_t use_id) override;
   Result<Mapping> open_locks(std::uint64_t window_id, std::uint32_t ranks) override;
+
+  /// The page of an allocation's notifications, for Notifications::over: made ready by whoever comes first. It goes
+  /// with the allocation, which the caller has in use.
+  Result<Mapping> open_notifications(std::uint64_t allocation_id);
+  /// Processes that use a window or an allocation, and may be alive.
+  Result<std::uint64_t> count_users(std::uint64_t object_id);
 
   /// Who this store is, for the record of a window.
   [[nodiscard]] format::NodeRecord node() const;

@@ -122,6 +122,10 @@ Result<Findings> Store::check() {
   PSNAM_CHECK(check_uses(transaction, contents, findings));
   check_memory(contents, findings);
   check_files(contents, impl_->memory, impl_->control, findings);
+  PSNAM_TRY(const auto pages, impl_->notifications.list());
+  for (const auto& page : pages)
+    if (!contents.allocations.contains(page.id))
+      findings.push_back(fmt::format("{} belongs to no allocation", impl_->notifications.shown(page.id)));
   for (const auto& file : contents.locks)
     if (!contents.windows.contains(file.id))
       findings.push_back(fmt::format("{} belongs to no window", impl_->locks.shown(file.id)));

@@ -43,6 +43,7 @@ struct Store::Impl {
   struct Release {
     std::uint64_t object_id = 0;
     std::vector<std::uint64_t> files;
+    std::vector<std::uint64_t> memory;  ///< allocations and segments, which may have pages of notifications
   };
   struct Ended {
     std::uint64_t uses = 0;
@@ -53,6 +54,7 @@ struct Store::Impl {
   FileArea memory;
   FileArea control;
   FileArea locks;
+  FileArea notifications;
   std::unique_ptr<Catalog> catalog;
   format::StoreRecord identity;  ///< as it was when the store was opened; identity, host and capacity never change
   format::Uuid boot;

@@ -180,7 +180,7 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
       PSNAM_CHECK(withdraw(transaction, *object));
       changed = true;
     }
-    ended.releases.push_back({.object_id = id, .files = files_of(*object)});
+    ended.releases.push_back({.object_id = id, .files = files_of(*object), .memory = object->memory()});
   }
   // Without a change, the catalog says already what this transaction would say.
   if (changed) PSNAM_CHECK(transaction.commit());
@@ -190,6 +190,7 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
 Result<std::vector<std::uint64_t>> Store::Impl::finish(const Ended& ended, Collected& collected) {
   for (const auto& release : ended.releases) {
     for (const std::uint64_t file : release.files) PSNAM_CHECK(memory.remove(file));
+    for (const std::uint64_t allocation : release.memory) PSNAM_CHECK(notifications.remove(allocation));
     PSNAM_CHECK(locks.remove(release.object_id));
   }
   const std::uint64_t now = now_unix_seconds();
@@ -251,6 +252,7 @@ Result<Collected> Store::collect() {
   PSNAM_CHECK(impl_->sweep(impl_->memory, Table::allocations));
   PSNAM_CHECK(impl_->sweep(impl_->control, Table::uses));
   PSNAM_CHECK(impl_->sweep(impl_->locks, Table::windows));
+  PSNAM_CHECK(impl_->sweep(impl_->notifications, Table::allocations));
   return collected;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "nam/embedded.hpp"
 
 namespace psnam::win {
 
@@ -21,12 +22,7 @@ Result<nam::Store*> Context::open_store(bool create) {
     return Error{Code::unsupported,
                  "PSNAM windows need MPI_Init or MPI_Init_thread; this program has opened MPI sessions only"};
   if (environment_error_) return *environment_error_;
-  PSNAM_CHECK(check_manager());
-  nam::StoreOptions options;
-  options.folder = nam::store_folder(options_.store);
-  options.create = create;
-  PSNAM_TRY(store_, nam::Store::open(options));
-  log::debug("store {} opened", options.folder.string());
+  PSNAM_TRY(store_, nam::open_embedded(options_, create));
   return store_.get();
 }
 
@@ -43,15 +39,7 @@ Status Context::load_defaults() {
   return {};
 }
 
-Status Context::check_manager() const {
-  if (options_.manager.empty()) return {};
-  return Error{
-      Code::unsupported,
-      fmt::format(
-          "PSNAM_MANAGER = \"{}\": this version reaches no manager; unset it to use the embedded store of this node "
-          "and user",
-          options_.manager)};
-}
+Status Context::check_manager() const { return nam::check_manager(options_); }
 
 Status Context::check_path(std::size_t nodes) const {
   if (options_.path == Path::fabric)

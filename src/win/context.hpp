@@ -62,7 +62,7 @@ class Context {
   trace::Histogram* histogram_;
   std::atomic<bool> allowed_{false};
   std::mutex mutex_;
-  std::unique_ptr<nam::Store> store_;
+  std::shared_ptr<nam::Store> store_;
   std::set<std::string> warned_keys_;
   std::vector<KeyValue> default_pairs_;
   bool defaults_are_broken_ = false;

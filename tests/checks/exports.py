@@ -19,7 +19,7 @@ FAMILIES = re.compile(
     r"|(Publish|Lookup|Unpublish)_name|(Open|Close)_port"
     r"|Comm_(connect|accept|disconnect|join|free|test_inter|remote_size|remote_group))")
 _PROTOTYPE = re.compile(r"\bint\s+(MPIX?_[A-Z][a-z]\w*)\s*\(")
-_ROW = re.compile(r"(?P<name>MPI[IX]?_\w+)\s+(?P<status>wrapped|passed: because \S.*|own: because \S.*)")
+_ROW = re.compile(r"(?P<name>MPI[IX]?_\w+|psnam_private_\w+)\s+(?P<status>wrapped|passed: because \S.*|own: because \S.*)")
 
 
 def prototypes(preprocessed):
@@ -80,6 +80,22 @@ def needed_findings(needed):
     return [f"the library needs {name}; it must start without MPI" for name in needed if re.match(r"lib(p?mpi|pmi|open-(pal|rte))", name)]
 
 
+def libnam_findings(declared, exported):
+    """libnam.so exports what its headers declare, no more and no less."""
+    return ([f"libnam.so does not export {name} of its headers" for name in sorted(declared - exported)]
+            + [f"libnam.so exports {name}, which no header declares" for name in sorted(exported - declared)])
+
+
+def _exported(library):
+    symbols = [line.split() for line in _output("nm", "-D", "--defined-only", library).splitlines()]
+    # A version script with a version name defines a symbol for the version itself (type A).
+    return {fields[-1].split("@")[0] for fields in symbols if fields and fields[-2] != "A"}
+
+
+def _needed(library):
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", _output("readelf", "-d", library))
+
+
 def _output(*command):
     return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
 
@@ -88,6 +104,7 @@ def main():
     """Reads library, header, list and version script, and reports."""
     parser = tree.root_argument(__doc__)
     parser.add_argument("--library", type=pathlib.Path, help="libpsnam.so; absent: only the list is compared with mpi.h")
+    parser.add_argument("--libnam", type=pathlib.Path, help="libnam.so: exports what its headers declare, needs no MPI either")
     parser.add_argument("--cc", default="cc", help="C compiler, for the header")
     options = parser.parse_args()
     flags = _output("pkg-config", "--cflags", "mpich").split()
@@ -96,13 +113,14 @@ def main():
     rows, findings = read_list((options.root / "tests/checks/mpi_functions.txt").read_text().splitlines())
     findings += completeness(prototypes(header), rows)
     if options.library:
-        symbols = [line.split() for line in _output("nm", "-D", "--defined-only", options.library).splitlines()]
-        # A version script with a version name defines a symbol for the version itself (type A).
-        exported = {fields[-1].split("@")[0] for fields in symbols if fields and fields[-2] != "A"}
+        exported = _exported(options.library)
         patterns = map_patterns((options.root / "src/psnam.map").read_text())
         findings += compare(expected_symbols(rows), exported, patterns)
-        needed = re.findall(r"\(NEEDED\).*\[(.*)\]", _output("readelf", "-d", options.library))
-        findings += needed_findings(needed)
+        findings += needed_findings(_needed(options.library))
+    if options.libnam:
+        headers = "".join((options.root / "include" / name).read_text() for name in ("nam.h", "nam_team.h"))
+        declared = set(re.findall(r"^NAM_API [\w *]*?\b(nam_\w+)\(", headers, re.MULTILINE))
+        findings += libnam_findings(declared, _exported(options.libnam)) + needed_findings(_needed(options.libnam))
     sys.exit(tree.report("exports", findings))
 
 

@@ -14,6 +14,7 @@ from jobs import Site, files_of
 BUILD, SOURCE, LIBRARY = (os.path.abspath(path) for path in sys.argv[1:4])
 HEAT = os.path.join(BUILD, "examples", "heat")
 PAIR = os.path.join(BUILD, "examples", "producer_consumer")
+LIBNAM = os.path.join(BUILD, "examples", "libnam")
 SMALL = ["--size", "45x31", "--steps", "40", "--every", "10"]
 FORTRAN = os.path.join(HEAT, "heat_producer_f08")
 PRODUCERS = [path for path in [os.path.join(HEAT, "heat_producer"), FORTRAN] if os.path.exists(path)]
@@ -133,6 +134,37 @@ class TheProducerAndTheConsumer(unittest.TestCase):
                 result = site.expect(consumers, [os.path.join(PAIR, "consumer")])
                 left = sorted(re.findall(r"rank (\d+) of the producer left (\d+)", result.output))
                 self.assertEqual(left, [("0", "100"), ("1", "101"), ("2", "102")], result.output)
+                self.assertEqual(files_of(site.store), [])
+
+
+class TheLibnamExamples(unittest.TestCase):
+    def alone(self, site, program):
+        """Runs `program` without MPI; returns its lines."""
+        result = subprocess.run([os.path.join(LIBNAM, program)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                text=True, timeout=60, env={**os.environ, "PSNAM_STORE": site.store})
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return result.stdout.splitlines()
+
+    def test_what_is_put_is_got_and_an_access_outside_is_refused(self):
+        with Site() as site:
+            lines = self.alone(site, "put_get")
+            self.assertEqual(lines[:3], ["16000 bytes on NAM 0", "number 999 of the first half is 499.5",
+                                         "number 998 of the second half is 499"])
+            self.assertRegex(lines[3], r"^refused: nam_put_sync: 8000 bytes at offset 8001 leave allocation \d+, which has 16000$")
+            self.assertEqual(files_of(site.store), [])
+
+    def test_one_process_waits_for_each_piece_of_the_other(self):
+        with Site() as site:
+            self.assertEqual(self.alone(site, "notify"), [f"piece {i} of 5" for i in range(1, 6)])
+            self.assertEqual(files_of(site.store), [])
+
+    def test_uneven_parts_go_through_the_nam_for_any_number_of_ranks(self):
+        for ranks in [1, 2, 3]:
+            with self.subTest(ranks=ranks), Site() as site:
+                result = site.expect(ranks, [os.path.join(LIBNAM, "through_the_nam")])
+                expected = [f"rank {r}: my last number is {1000 + 101 * r}" for r in range(ranks)]
+                expected += [f"rank {r}: the first number of the root is {1000 + 100 * (ranks - 1)}" for r in range(ranks)]
+                self.assertEqual(sorted(result.output.split("\n")[:-1]), sorted(expected))
                 self.assertEqual(files_of(site.store), [])
 
 

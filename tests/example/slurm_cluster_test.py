@@ -1,4 +1,4 @@
-"""The scripts of examples/slurm under Slurm itself, a cluster of this one machine: slurm_cluster_test.py BUILD_DIR SOURCE_DIR.
+"""The scripts of examples/slurm under Slurm itself, a cluster of this one machine: slurm_cluster_test.py BUILD_DIR SOURCE_DIR LIBRARY.
 
 Controller, node and munge are started by the test on ports and in a folder of its own, and ended by it. Needs root, for a node starts
 the jobs of others, and the Debian packages slurmctld, slurmd, slurm-client and munge; without them the test is skipped.
@@ -18,7 +18,7 @@ import unittest
 
 from slurm_site import Node
 
-BUILD, SOURCE = (os.path.abspath(path) for path in sys.argv[1:3])
+BUILD, SOURCE, LIBRARY = (os.path.abspath(path) for path in sys.argv[1:4])
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "sinfo")
 SKIPPED = 77
 LIMIT_S = 60
@@ -186,7 +186,7 @@ class Cluster:
         """The number of a job of the user."""
         path = os.path.join(self.jobs, "script")
         with open(path, "w", encoding="utf-8") as file:
-            file.write("#!/bin/bash\n" + script)
+            file.write(script if script.startswith("#!") else "#!/bin/bash\n" + script)
         return self.ask("sbatch", "--parsable", "--chdir=" + self.jobs, "--output=%j.out", *options, path,
                         **self.node.as_user()).strip()
 
@@ -240,6 +240,17 @@ class UnderSlurm(unittest.TestCase):
         self.assertIn(f'"id": {number}', listed)
         self.assertEqual(self.cluster.node.allocations(), {})
 
+    def test_two_programs_of_the_example_share_the_memory_of_their_job(self):
+        for path in (os.path.join(BUILD, "examples", "slurm", "in_grant"), LIBRARY):
+            shutil.copy(path, self.cluster.jobs)
+        library = os.path.join(self.cluster.jobs, os.path.basename(LIBRARY))
+        with open(os.path.join(SOURCE, "examples", "slurm", "job.sbatch"), encoding="utf-8") as file:
+            _, state, output = self.job(file.read(), "--export=ALL,PSNAM_LIBRARY=" + library)
+        self.assertEqual(state, "COMPLETED", output)
+        self.assertIn("in_grant: 0 of 2000 values are wrong", output)
+        left = self.cluster.node.listed()
+        self.assertEqual((left["windows"], left["allocations"]), ([], []), "the epilog takes the window with the memory")
+
     def test_memory_that_is_refused_fails_the_job_with_the_reason(self):
         for wish, reason in [("nam:900000T", str(900000 << 40)), ("nam:much", "nam:much is not a size")]:
             with self.subTest(wish=wish):
@@ -269,4 +280,4 @@ if __name__ == "__main__":
     if os.geteuid() != 0 or missing:
         print("skipped: " + ("missing " + ", ".join(missing) if missing else "only root starts the jobs of others"))
         sys.exit(SKIPPED)
-    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[3:]])
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[4:]])

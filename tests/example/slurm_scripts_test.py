@@ -10,6 +10,19 @@ from slurm_site import Node
 
 BUILD, SOURCE = (os.path.abspath(path) for path in sys.argv[1:3])
 JOB = 4711
+LIMIT_S = 60
+
+
+def parents():
+    """The parent of each process that there is."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                found[int(pid)] = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    return found
 
 
 class OnANode(unittest.TestCase):
@@ -28,8 +41,25 @@ class OnANode(unittest.TestCase):
 
     def run_script(self, name, comment=None, as_user=False, **more):
         who = self.node.as_user() if as_user else {}
-        return subprocess.run([os.path.join(self.node.scripts, name)], env=self.environment(comment, **more),
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False, **who)
+        process = subprocess.Popen([os.path.join(self.node.scripts, name)], env=self.environment(comment, **more), text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **who)
+        try:
+            output, errors = process.communicate(timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.end(process)
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    @staticmethod
+    def end(process):
+        """Ends a script that runs too long, and whatever it waits for."""
+        pids, found = {process.pid}, True
+        while found:
+            found = {pid for pid, parent in parents().items() if parent in pids} - pids
+            pids |= found
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
 
     def prolog(self, comment, **more):
         """It never drains the node."""
@@ -215,4 +245,4 @@ class Interrupted(OnANode):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[3:]])
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[4:]])

@@ -106,6 +106,7 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "memory"));
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "control"));
     EXPECT_TRUE(std::filesystem::is_empty(folder() / "locks"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder() / "notifications"));
   }
 
  private:

@@ -36,19 +36,19 @@ class NamctlAllocations : public test::Namctl {
     ASSERT_TRUE(kept) << kept.error().message;
     ASSERT_TRUE(store().close(use.use_id));
   }
-  /// One called "old" that expired long ago.
-  std::uint64_t make_expired(std::uint64_t bytes) {
-    auto made = store().allocate({.size_bytes = bytes,
-                                  .consistency = format::Consistency::persistent,
-                                  .uid = {},
-                                  .name = "old",
-                                  .expires_unix_seconds = 1700000000},
-                                 {});
+  /// One called "old" that expired long ago, and is still there because of `users`.
+  AllocationUse make_expired(std::uint64_t bytes, const std::vector<format::ProcessIdentity>& users) {
+    AllocationRequest request;
+    request.size_bytes = bytes;
+    request.consistency = format::Consistency::persistent;
+    request.name = "old";
+    request.expires_unix_seconds = 1700000000;
+    auto made = store().allocate(request, users);
     if (!made) {
       ADD_FAILURE() << made.error().message;
-      return 0;
+      return {};
     }
-    return made->allocation.id;
+    return std::move(*made);
   }
   struct ::stat file_of(std::uint64_t id) {
     struct ::stat status {};
@@ -64,7 +64,6 @@ class NamctlAllocations : public test::Namctl {
     return records;
   }
 
- private:
   WindowUse created(format::WindowRecord draft, const std::vector<AllocationSource>& sources) {
     auto use = store().create(std::move(draft), sources, me());
     if (!use) {
@@ -138,9 +137,9 @@ TEST_F(NamctlAllocations, AnExpiryIsATimeFromNowOrSecondsOfTheClock) {
     EXPECT_GE(found->expires_unix_seconds, before + seconds) << text;
     EXPECT_LE(found->expires_unix_seconds, after + seconds) << text;
   }
-  const auto at = store().find_allocation(alloc({"--expire", "@4102444800"}));
+  const auto at = store().find_allocation(alloc({"--expire", "@4102488000"}));
   ASSERT_TRUE(at);
-  EXPECT_EQ(at->expires_unix_seconds, 4102444800U);
+  EXPECT_EQ(at->expires_unix_seconds, 4102488000U);
 }
 
 TEST_F(NamctlAllocations, WhatCannotBeUnderstoodIsNamedAndMakesNothing) {
@@ -258,14 +257,14 @@ TEST_F(NamctlAllocations, FreeOfWhatIsInUseSaysWhenTheMemoryGoes) {
 
 TEST_F(NamctlAllocations, ListHasASectionOfAllocations) {
   const auto id = alloc({"--name", "grant"});
-  alloc({"--expire", "@4102444800"});
+  alloc({"--expire", "@4102488000"});
   make_in(id, "field", {65536, 65536});
   make_persistent("alone", {1});
   const auto text = must({"list"});
-  expect_has(text, "\n\nALLOCATION  NAME       SIZE      TAKEN  LARGEST FREE  SEGMENTS  WINDOWS  JOBS");
-  expect_has(text, "grant   1.0 MiB  128.0 KiB     896.0 KiB         2        1     0");
+  expect_has(text, "\n\nALLOCATION  NAME      SIZE      TAKEN  LARGEST FREE  SEGMENTS  WINDOWS  JOBS");
+  expect_has(text, "grant  1.0 MiB  128.0 KiB     896.0 KiB         2        1     0");
   expect_has(text, "never\n");
-  expect_has(text, "2099-12-31");
+  expect_has(text, "2100-01-01");
   const Json json = json_of(must({"list", "--json"}));
   EXPECT_EQ(json.at("windows"), "2");
   EXPECT_EQ(json.at("allocations"), "2") << "neither segments nor the memory of windows";
@@ -282,7 +281,7 @@ TEST_F(NamctlAllocations, ListHasASectionOfAllocations) {
   EXPECT_EQ(json.at("allocations.0.window_id"), "null");
   EXPECT_EQ(json.at("allocations.0.uses"), "0");
   EXPECT_EQ(json.at("allocations.0.expired"), "false");
-  EXPECT_EQ(json.at("allocations.1.expires_unix_seconds"), "4102444800");
+  EXPECT_EQ(json.at("allocations.1.expires_unix_seconds"), "4102488000");
 }
 
 TEST_F(NamctlAllocations, ListWithoutWindowsStillHasTheAllocations) {
@@ -345,6 +344,18 @@ TEST_F(NamctlAllocations, ShowOfAWindowOfSegmentsNamesTheirParentsAndOffsets) {
   EXPECT_EQ(json.at("regions.1.offset_bytes"), "4160");
 }
 
+TEST_F(NamctlAllocations, ShowOfRegionsInOneSegmentTellsTheirPlacesInTheParent) {
+  const auto id = alloc();
+  make_in(id, "first", {4096});
+  auto draft = test::draft_of("both", {64, 64});
+  draft.regions[1].allocation_id = draft.regions[0].allocation_id;
+  draft.regions[1].offset_bytes = 64;
+  const std::vector<AllocationSource> source{{.kind = AllocationSource::Kind::segment, .id = id, .offset_bytes = {}}};
+  created(draft, source);
+  expect_has(must({"show", "both"}), " of " + std::to_string(id) + " at 4160\n");
+  EXPECT_EQ(json_of(must({"show", "both", "--json"})).at("regions.1.parent_offset_bytes"), "4160");
+}
+
 TEST_F(NamctlAllocations, ShowOfAWindowOverAnAllocationNamesIt) {
   const auto id = alloc({"--name", "grant"});
   make_over(id, "flat", 4096);
@@ -382,16 +393,18 @@ TEST_F(NamctlAllocations, CapacityTellsWhatIsGrantedAndWhatOfItIsTaken) {
 
 TEST_F(NamctlAllocations, GcReleasesWhatHasExpired) {
   alloc({"--name", "stays", "--expire", "1h"});
-  make_expired(2048);
-  expect_has(must({"gc"}), "released 0 windows and 1 allocation of 0 ended jobs, 2.0 KiB\n");
+  make_expired(2048, test::nobody());
+  expect_has(must({"gc"}), "released 0 windows and 1 allocation of 1 ended job, 2.0 KiB\n");
   const auto left = kept();
   ASSERT_EQ(left.size(), 1U);
   EXPECT_EQ(left[0].name, "stays");
 }
 
 TEST_F(NamctlAllocations, DoctorCountsAllocationsAndNamesWhatHoldsAnExpiredOne) {
-  const auto id = make_expired(kBytes);
+  const auto old = make_expired(kBytes, me());
+  const auto id = old.allocation.id;
   make_in(id, "field", {65536});
+  ASSERT_TRUE(store().close(old.use_id));
   const auto text = must({"doctor"});
   expect_has(text, "1 free-standing allocation of 1.0 MiB, 64.0 KiB in segments");
   expect_has(text, "the allocation " + std::to_string(id) + " \"old\" expired 2023-11-1");

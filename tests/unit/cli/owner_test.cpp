@@ -1,4 +1,5 @@
 // namctl --owner: root acts for another user, whose store and files it leaves theirs.
+#include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,8 +30,9 @@ class NamctlOwner : public test::Namctl {
     ASSERT_EQ(::chmod(namctl_path().c_str(), 0755), 0);
     ASSERT_EQ(::chown(home().c_str(), uid_, gid_), 0);
   }
-  [[nodiscard]] std::filesystem::path home() const { return shared_.path() / "home"; }
-  [[nodiscard]] std::filesystem::path namctl_path() const { return shared_.path() / "namctl"; }
+  [[nodiscard]] const std::filesystem::path& shared() const { return shared_.path(); }
+  [[nodiscard]] std::filesystem::path home() const { return shared() / "home"; }
+  [[nodiscard]] std::filesystem::path namctl_path() const { return shared() / "namctl"; }
   [[nodiscard]] std::string store_path() const { return home() / "store"; }
   /// namctl run by the other user.
   ProgramResult by_the_other(std::vector<std::string> arguments) {
@@ -73,6 +75,18 @@ TEST_F(NamctlOwner, RootLooksIntoAUsersStoreAndGivesBackWhatIsInIt) {
   EXPECT_EQ(must({"free", "grant", "--owner", number, "--store", store_path()}), "grant freed\n");
   const auto without = namctl({"list", "--store", store_path()});
   EXPECT_EQ(without.status, 1) << "root as such has no business in it";
+}
+
+TEST_F(NamctlOwner, RootsGroupsAreLeftBehind) {
+  const auto closed = shared() / "closed";
+  std::filesystem::create_directory(closed);
+  std::filesystem::create_directory(closed / "home");
+  ASSERT_EQ(::chown((closed / "home").c_str(), uid_, gid_), 0);
+  ASSERT_EQ(::chmod(closed.c_str(), 0710), 0);
+  const gid_t root = 0;
+  ASSERT_EQ(::setgroups(1, &root), 0);
+  const auto result = namctl({"alloc", "4K", "--owner", kOther, "--store", closed / "home" / "store"});
+  EXPECT_EQ(result.status, 1) << "the folder lets the group root in, and no others";
 }
 
 TEST_F(NamctlOwner, TheDefaultStoreIsThatOfTheOwner) {

@@ -1,0 +1,163 @@
+#include "capi/allocation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/log.hpp"
+
+namespace psnam::capi {
+namespace {
+
+constexpr int kNams = 1;  // the embedded store
+
+Result<std::array<format::ProcessIdentity, 1>> this_user() {
+  PSNAM_TRY(const format::ProcessIdentity me, nam::this_process(0));
+  return std::array{me};
+}
+
+}  // namespace
+
+Allocation::Allocation(std::shared_ptr<nam::Store> store, nam::AllocationUse use, Mapping mapping)
+    : id_{use.allocation.id},
+      bytes_{use.allocation.size_bytes},
+      mapping_{std::move(mapping)},
+      store_{std::move(store)},
+      details_{std::move(use.allocation)},
+      use_id_{use.use_id} {}
+
+Result<std::shared_ptr<Allocation>> Allocation::map(std::shared_ptr<nam::Store> store, nam::AllocationUse use) {
+  const format::AllocationRecord& record = use.allocation;
+  auto mapping = store->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write);
+  if (!mapping) {
+    PSNAM_CHECK(store->close(use.use_id));
+    return mapping.take_error();
+  }
+  return std::shared_ptr<Allocation>{new Allocation{std::move(store), std::move(use), std::move(*mapping)}};
+}
+
+Allocation::~Allocation() {
+  if (const Status closed = close(); !closed) log::warn("allocation {} stays in use: {}", id_, closed.error().message);
+}
+
+Status Allocation::check_nam(int index) {
+  if (index >= -1 && index < kNams) return {};
+  return Error{Code::invalid_argument, fmt::format("NAM {}: there is {} NAM here, of index 0", index, kNams)};
+}
+
+Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::Store> store, std::size_t bytes, int flag,
+                                                         const std::string& name) {
+  if (bytes == 0) return Error{Code::size, "an allocation of 0 bytes"};
+  if (flag != 0 && flag != NM_CPRS)
+    return Error{Code::invalid_argument, fmt::format("flag {}: 0 and NM_CPRS ({}) are known", flag, NM_CPRS)};
+  PSNAM_TRY(const auto users, this_user());
+  nam::AllocationRequest request;
+  request.size_bytes = bytes;
+  request.kind = flag == NM_CPRS ? format::AllocationKind::checkpoint : format::AllocationKind::memory;
+  request.name = name;
+  PSNAM_TRY(nam::AllocationUse use, store->allocate(request, users));
+  return map(std::move(store), std::move(use));
+}
+
+Result<std::shared_ptr<Allocation>> Allocation::connect(std::shared_ptr<nam::Store> store,
+                                                        const nam_allocation_t& record) {
+  PSNAM_CHECK(check_nam(record.nam_index));
+  PSNAM_TRY(const auto users, this_user());
+  PSNAM_TRY(nam::AllocationUse use,
+            store->open_allocation(record.address, record.challenge, nam::AccessRight::read_write, users));
+  const std::uint64_t bytes = use.allocation.size_bytes;
+  if (record.size != 0 && record.size != bytes) {
+    PSNAM_CHECK(store->close(use.use_id));
+    return Error{Code::invalid_argument,
+                 fmt::format("allocation {} has {} bytes; the record says {}", record.address, bytes, record.size)};
+  }
+  return map(std::move(store), std::move(use));
+}
+
+Result<std::shared_ptr<nam::Store>> Allocation::store() {
+  const std::lock_guard lock{mutex_};
+  if (!store_) return Error{Code::invalid_argument, fmt::format("allocation {} was freed meanwhile", id_)};
+  return store_;
+}
+
+Status Allocation::keep() {
+  PSNAM_TRY(const auto store, this->store());
+  PSNAM_CHECK(store->set_allocation_consistency(id_, format::Consistency::persistent));
+  was_kept();
+  return {};
+}
+
+void Allocation::was_kept() noexcept {
+  const std::lock_guard lock{mutex_};
+  details_.consistency = format::Consistency::persistent;
+}
+
+Status Allocation::close() {
+  std::shared_ptr<nam::Store> store;
+  {
+    const std::lock_guard lock{mutex_};
+    store.swap(store_);
+  }
+  if (!store) return {};
+  return store->close(use_id_);
+}
+
+Status Allocation::release() {
+  const auto store = this->store();
+  if (!store) return {};  // closed already
+  if (persistent()) {
+    auto gone = (*store)->free_allocation(id_, false);
+    // Somebody else has freed it before: what is left is this use.
+    if (!gone && gone.error().code != Code::name_not_found) return gone.take_error();
+  }
+  return close();
+}
+
+bool Allocation::persistent() const noexcept {
+  const std::lock_guard lock{mutex_};
+  return details_.consistency == format::Consistency::persistent;
+}
+
+format::AllocationRecord Allocation::details() const {
+  const std::lock_guard lock{mutex_};
+  return details_;
+}
+
+nam_allocation_t Allocation::record() const noexcept {
+  nam_allocation_t record{};
+  record.status = NAM_STATUS_CONNECTED;
+  record.persistent = persistent() ? 1 : 0;
+  record.nam_index = 0;
+  record.challenge = details().challenge;
+  record.address = id_;
+  record.size = bytes();
+  return record;
+}
+
+Status Allocation::check(const char* function, Range range) const {
+  if (range.offset <= bytes() && range.bytes <= bytes() - range.offset) return {};
+  return Error{Code::range, fmt::format("{}: {} bytes at offset {} leave allocation {}, which has {}", function,
+                                        range.bytes, range.offset, id_, bytes())};
+}
+
+void Allocation::put(const void* from, Range range) noexcept {
+  if (range.bytes != 0) std::memcpy(mapping_.data() + range.offset, from, range.bytes);
+}
+
+void Allocation::get(void* to, Range range) const noexcept {
+  if (range.bytes != 0) std::memcpy(to, mapping_.data() + range.offset, range.bytes);
+}
+
+Result<nam::Notifications*> Allocation::notifications() {
+  PSNAM_TRY(const auto store, this->store());
+  const std::lock_guard lock{mutex_};
+  if (!notifications_) {
+    PSNAM_TRY(Mapping page, store->open_notifications(id_));
+    PSNAM_TRY(notifications_, nam::Notifications::over(std::move(page)));
+  }
+  return &*notifications_;
+}
+
+}  // namespace psnam::capi

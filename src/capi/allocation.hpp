@@ -1,0 +1,81 @@
+// An allocation that this process uses: its record, its mapped memory, its notifications.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/system.hpp"
+#include "nam.h"
+#include "nam/notifications.hpp"
+#include "nam/store.hpp"
+
+namespace psnam::capi {
+
+/// Bytes of an allocation.
+struct Range {
+  std::size_t offset = 0;
+  std::size_t bytes = 0;
+};
+
+class Allocation {
+ public:
+  /// A new one, volatile until keep(), with `name` (may be empty) once it is persistent.
+  static Result<std::shared_ptr<Allocation>> allocate(std::shared_ptr<nam::Store> store, std::size_t bytes, int flag,
+                                                      const std::string& name);
+  /// Code::invalid_argument unless `index` is that of a NAM, or -1.
+  static Status check_nam(int index);
+  /// The one that `record` tells. Code::access for a wrong challenge or user, Code::invalid_argument for a wrong NAM or
+  /// size.
+  static Result<std::shared_ptr<Allocation>> connect(std::shared_ptr<nam::Store> store, const nam_allocation_t& record);
+
+  Allocation(const Allocation&) = delete;
+  Allocation& operator=(const Allocation&) = delete;
+  ~Allocation();
+
+  /// Makes it persistent.
+  Status keep();
+  /// Another process has made it persistent.
+  void was_kept() noexcept;
+  /// Ends this process's use. Idempotent; transfers under way in other threads finish.
+  Status close();
+  /// Ends the use, and the allocation itself if it is persistent. Code::busy if something lies in it: then nothing
+  /// ends.
+  Status release();
+
+  /// As a program sees it.
+  [[nodiscard]] nam_allocation_t record() const noexcept;
+  [[nodiscard]] format::AllocationRecord details() const;
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] bool persistent() const noexcept;
+
+  /// Code::range unless the bytes are inside.
+  [[nodiscard]] Status check(const char* function, Range range) const;
+  /// `range` was checked.
+  void put(const void* from, Range range) noexcept;
+  void get(void* to, Range range) const noexcept;
+
+  /// The store, or Code::invalid_argument after close().
+  Result<std::shared_ptr<nam::Store>> store();
+  /// The queue, made on first use. It lives as long as this.
+  Result<nam::Notifications*> notifications();
+
+ private:
+  Allocation(std::shared_ptr<nam::Store> store, nam::AllocationUse use, Mapping mapping);
+  static Result<std::shared_ptr<Allocation>> map(std::shared_ptr<nam::Store> store, nam::AllocationUse use);
+
+  const std::uint64_t id_;
+  const std::size_t bytes_;
+  const Mapping mapping_;
+  mutable std::mutex mutex_;  ///< guards what follows
+  std::shared_ptr<nam::Store> store_;
+  format::AllocationRecord details_;
+  std::uint64_t use_id_;
+  std::optional<nam::Notifications> notifications_;
+};
+
+}  // namespace psnam::capi

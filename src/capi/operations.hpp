@@ -1,0 +1,10 @@
+// Which collective function a process is in: the first thing that the processes tell each other.
+#pragma once
+
+#include <cstdint>
+
+namespace psnam::capi {
+
+enum class Operation : std::int32_t { make = 1, sync, free, gather, scatter, broadcast };
+
+}  // namespace psnam::capi

@@ -1,0 +1,55 @@
+// What libnam.so keeps for the process it lives in: the store, opened on first use, and the handles.
+//
+// A child of fork() begins with nothing: neither the store nor a handle of its parent is touched in it, because the
+// catalog counts the parent as the user.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "base/result.hpp"
+#include "capi/allocation.hpp"
+#include "capi/handles.hpp"
+#include "capi/records.hpp"
+#include "capi/set.hpp"
+#include "nam.h"
+#include "nam/store.hpp"
+
+namespace psnam::capi {
+
+class Process {
+ public:
+  Process() = default;
+  explicit Process(bool forked) noexcept : forked_{forked} {}
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  /// Opened on first use, and made where there is none. Thread-safe.
+  Result<std::shared_ptr<nam::Store>> store();
+  /// Ends all handles and everything that this process uses.
+  Status finalize();
+
+  [[nodiscard]] Handles<nam_allocation_t, Allocation>& allocations() noexcept { return allocations_; }
+  [[nodiscard]] Handles<nam_ext_allocation_t, Set>& sets() noexcept { return sets_; }
+  [[nodiscard]] LoadedRecords& records() noexcept { return records_; }
+
+  /// What `handle` stands for. Code::invalid_argument for what is none, in the name of `function`.
+  Result<std::shared_ptr<Allocation>> allocation(const char* function, const nam_allocation_t* handle) const;
+  Result<std::shared_ptr<Set>> set(const char* function, const nam_ext_allocation_t* handle) const;
+
+ private:
+  [[nodiscard]] Error no_handle(const char* function, const void* handle) const;
+
+  const bool forked_ = false;
+  std::mutex mutex_;
+  std::shared_ptr<nam::Store> store_;
+  Handles<nam_allocation_t, Allocation> allocations_;
+  Handles<nam_ext_allocation_t, Set> sets_;
+  LoadedRecords records_;
+};
+
+/// That of the calling process.
+[[nodiscard]] Process& process();
+
+}  // namespace psnam::capi

@@ -1,0 +1,77 @@
+// The processes of a communicator, by the table of functions that nam_ext.h made over the user's MPI. Records and
+// verdicts go this way, never the payload.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "nam_team.h"
+
+namespace psnam::capi {
+
+/// What a process says of itself at the beginning of each collective function, so that all come to the same judgement
+/// about what they were given.
+struct Arguments {
+  std::int32_t operation = 0;
+  std::int32_t root = 0;
+  std::int32_t what = 0;
+  std::int32_t global_rank = 0;
+  std::uint64_t value = 0;
+  std::uint64_t factor = 0;
+  std::uint64_t send_bytes = 0;
+  std::uint64_t receive_bytes = 0;
+  std::int32_t send_is_null = 0;
+  std::int32_t receive_is_null = 0;
+};
+static_assert(sizeof(Arguments) == 56 && std::is_trivially_copyable_v<Arguments>);
+
+/// Does not free the communicator by itself: that is collective too.
+class Team {
+ public:
+  explicit Team(const nam_private_team_t& table) noexcept : table_{table} {}
+
+  [[nodiscard]] int rank() const noexcept { return table_.rank; }
+  [[nodiscard]] int size() const noexcept { return table_.size; }
+
+  /// What each process says, in rank order. Code::invalid_argument, on every process, if operation, root or `what`
+  /// differ or there is no such root.
+  Result<std::vector<Arguments>> compare(const char* function, Arguments mine) const;
+
+  /// Root's `value` to all.
+  template <class Value>
+  Status broadcast(Value& value, int root) const {
+    static_assert(std::is_trivially_copyable_v<Value>);
+    return broadcast_bytes(&value, static_cast<int>(sizeof(Value)), root);
+  }
+
+  /// Success if it is one everywhere; else, everywhere, the error of the first rank that has one.
+  Status agree(const Status& mine) const;
+
+  /// Frees the communicator; collective.
+  void release() const noexcept { table_.release(table_.communicator); }
+
+ private:
+  Status broadcast_bytes(void* data, int bytes, int root) const;
+
+  nam_private_team_t table_;
+};
+
+/// What `body` returns, a Status; an exception as its error, so that this process can tell the others.
+template <class Body>
+Status locally(Body&& body) {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const std::bad_alloc&) {
+    return Error{Code::no_memory, "the process has no memory left"};
+  } catch (const std::exception& exception) {
+    return Error{Code::system, exception.what()};
+  }
+}
+
+}  // namespace psnam::capi

@@ -1,0 +1,112 @@
+// nam.h: bytes to and from allocations. The memory is mapped, so a transfer that is begun is complete; a request is
+// active all the same until the program has asked for it.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "capi/failure.hpp"
+#include "capi/process.hpp"
+#include "capi/transfer.hpp"
+#include "nam.h"
+
+namespace psnam::capi {
+namespace {
+
+/// In nam_async_request_t::state of an active request. Whatever else stands there, the request is inactive.
+constexpr std::uint64_t kActive = 0x4e414d2061637476;
+
+Result<ssize_t> moved(std::size_t bytes) { return static_cast<ssize_t>(bytes); }
+
+Status check(const char* function, const Allocation& allocation, const void* buffer, Range range) {
+  PSNAM_CHECK(allocation.check(function, range));
+  if (range.bytes > static_cast<std::size_t>(std::numeric_limits<ssize_t>::max()))
+    return Error{Code::range, fmt::format("{}: {} bytes are more than a call can report", function, range.bytes)};
+  if (buffer == nullptr && range.bytes != 0)
+    return Error{Code::buffer, fmt::format("{}: the buffer of {} bytes is NULL", function, range.bytes)};
+  return {};
+}
+
+Result<ssize_t> get(const char* function, void* to, Range range, const nam_allocation_t* handle) {
+  PSNAM_TRY(const auto allocation, process().allocation(function, handle));
+  PSNAM_CHECK(check(function, *allocation, to, range));
+  allocation->get(to, range);
+  return moved(range.bytes);
+}
+
+/// Runs `transfer` for `request`.
+template <class Transfer>
+Status begin(const char* function, nam_async_request_t* request, Transfer&& transfer) {
+  if (request == nullptr) return Error{Code::invalid_argument, fmt::format("{}: the request is NULL", function)};
+  *request = NAM_ASYNC_REQUEST_NULL;
+  PSNAM_TRY(request->bytes, transfer());
+  request->state = kActive;
+  return {};
+}
+
+Status end(const char* function, nam_async_request_t* request) {
+  if (request == nullptr) return Error{Code::invalid_argument, fmt::format("{}: the request is NULL", function)};
+  request->state = 0;
+  return {};
+}
+
+Result<int> test(nam_async_request_t* request) {
+  PSNAM_CHECK(end("nam_test", request));
+  return 1;
+}
+
+Status end_all(int count, nam_async_request_t* requests) {
+  if (count < 0) return Error{Code::count, fmt::format("nam_wait_all: {} requests", count)};
+  if (requests == nullptr && count != 0)
+    return Error{Code::invalid_argument, fmt::format("nam_wait_all: the array of {} requests is NULL", count)};
+  for (int i = 0; i < count; ++i) PSNAM_CHECK(end("nam_wait_all", &requests[i]));
+  return {};
+}
+
+}  // namespace
+
+Result<ssize_t> put(const char* function, const void* from, Range range, const nam_allocation_t* handle) {
+  PSNAM_TRY(const auto allocation, process().allocation(function, handle));
+  PSNAM_CHECK(check(function, *allocation, from, range));
+  allocation->put(from, range);
+  return moved(range.bytes);
+}
+
+}  // namespace psnam::capi
+
+using psnam::capi::boundary;
+
+extern "C" {
+
+ssize_t nam_put_sync(const void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation) {
+  return boundary(ssize_t{-1}, [&] { return psnam::capi::put("nam_put_sync", buffer, {offset, bytes}, allocation); });
+}
+
+ssize_t nam_get_sync(void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation) {
+  return boundary(ssize_t{-1}, [&] { return psnam::capi::get("nam_get_sync", buffer, {offset, bytes}, allocation); });
+}
+
+int nam_put_async(const void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation,
+                  nam_async_request_t* request) {
+  const auto transfer = [&] { return psnam::capi::put("nam_put_async", buffer, {offset, bytes}, allocation); };
+  return boundary(-1, [&] { return psnam::capi::begin("nam_put_async", request, transfer); });
+}
+
+int nam_get_async(void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation,
+                  nam_async_request_t* request) {
+  const auto transfer = [&] { return psnam::capi::get("nam_get_async", buffer, {offset, bytes}, allocation); };
+  return boundary(-1, [&] { return psnam::capi::begin("nam_get_async", request, transfer); });
+}
+
+int nam_test(nam_async_request_t* request) {
+  return boundary(-1, [&] { return psnam::capi::test(request); });
+}
+
+int nam_wait(nam_async_request_t* request) {
+  return boundary(-1, [&] { return psnam::capi::end("nam_wait", request); });
+}
+
+int nam_wait_all(int count, nam_async_request_t* requests) {
+  return boundary(-1, [&] { return psnam::capi::end_all(count, requests); });
+}
+
+}  // extern "C"
