@@ -80,7 +80,7 @@ Result<Mapping> Mapping::map_range(int fd, std::uint64_t offset_bytes, std::size
   const int prot = protection == Protection::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
   void* const data = ::mmap(nullptr, bytes + lead, prot, MAP_SHARED, fd, static_cast<off_t>(offset_bytes - lead));
   if (data == MAP_FAILED)
-    return system_error(fmt::format("mapping {} bytes at {} of {}", bytes, offset_bytes, what), errno);
+    return system_error(fmt::format("mapping {} bytes of {} from {} on", bytes, what, offset_bytes), errno);
   if (bytes >= kHugePageBytes) ::madvise(data, bytes + lead, MADV_HUGEPAGE);  // a hint; a refusal changes nothing
   return Mapping{static_cast<std::byte*>(data) + lead, bytes};
 }

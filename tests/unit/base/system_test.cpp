@@ -90,6 +90,28 @@ TEST(OwnedMapping, OutlivesItsDescriptor) {
   EXPECT_EQ(mapping.data()[0], std::byte{1});
 }
 
+TEST(OwnedMapping, OfARangeBeginsAtItsFirstByteAndUnmapsTheWholePagesAroundIt) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const Fd fd = memory_file(4 * page);
+  std::byte* first_page = nullptr;
+  {
+    auto whole = Mapping::map(fd.get(), 4 * page, Protection::read_write, "a file");
+    auto range = Mapping::map_range(fd.get(), page + 100, page, Protection::read_write, "a file");
+    ASSERT_TRUE(whole && range);
+    EXPECT_EQ(range->bytes(), page);
+    range->data()[0] = std::byte{7};
+    range->data()[page - 1] = std::byte{8};
+    EXPECT_EQ(whole->data()[page + 100], std::byte{7});
+    EXPECT_EQ(whole->data()[2 * page + 99], std::byte{8});
+    first_page = range->data() - 100;
+    EXPECT_TRUE(is_mapped(first_page, 2 * page));
+    const Mapping moved = std::move(*range);
+    EXPECT_EQ(moved.data(), first_page + 100);
+  }
+  EXPECT_FALSE(is_mapped(first_page, page));
+  EXPECT_FALSE(is_mapped(first_page + page, page));
+}
+
 TEST(OwnedMapping, OfNoBytesIsEmpty) {
   const auto mapping = Mapping::map(-1, 0, Protection::read_write, "nothing");
   ASSERT_TRUE(mapping);

@@ -285,6 +285,11 @@ TEST_F(StoreSegments, ALazyParentsMemoryIsTakenForASegmentThatWantsIt) {
   ASSERT_TRUE(store().reserve_range(grant.id, 10000, 1 << 20));
   EXPECT_GE(blocks(), (1 << 20) / 512);
   EXPECT_LE(blocks(), ((1 << 20) + 3 * 4096) / 512);
+  const auto first = blocks();
+  ASSERT_TRUE(store().reserve_range(grant.id, 10000, 1 << 20));
+  EXPECT_EQ(blocks(), first) << "there already";
+  ASSERT_TRUE(store().reserve_range(grant.id, 4 << 20, 1 << 20));
+  EXPECT_EQ(blocks(), first + (1 << 20) / 512) << "elsewhere in the file";
   EXPECT_FAILS(store().reserve_range(grant.id, std::uint64_t{1} << 30, 1), Code::corrupt, "too few");
   const auto full = allocate(8192);
   const auto before = blocks_of(full.id);
