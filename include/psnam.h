@@ -66,6 +66,8 @@
  * PSNAM_INFO_ALLOCATION_ID, and where to cut (bytes, decimal; absent: the next free place). */
 #define PSNAM_INFO_SEGMENT_ALLOCATION_ID "psnam_segment_allocation_id"
 #define PSNAM_INFO_SEGMENT_OFFSET        "psnam_segment_offset"
+/* To what the library aligns the place it finds: bytes, a power of two; absent: 64. */
+#define PSNAM_INFO_SEGMENT_ALIGNMENT     "psnam_segment_alignment"
 
 /* Name of a persistent window: 1 to 255 printable bytes, no blanks. Absent: the library makes one; MPI_Win_get_info
  * tells. */

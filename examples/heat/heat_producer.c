@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heat_common.h"
+#include "example_common.h"
 #include "heat_format.h"
 
 #define PROGRAM          "heat_producer"
@@ -55,7 +55,7 @@ static const char* parse_size(const char* text, struct options* o) {
   char* end = NULL;
   o->nx = strtol(text, &end, 10);
   if (end == text || *end != 'x' || o->nx < HEAT_SMALLEST_SIDE || o->nx > HEAT_LARGEST_SIDE ||
-      !heat_parse_number(end + 1, HEAT_SMALLEST_SIDE, HEAT_LARGEST_SIDE, &o->ny)) {
+      !example_parse_number(end + 1, HEAT_SMALLEST_SIDE, HEAT_LARGEST_SIDE, &o->ny)) {
     return "--size wants NXxNY, both from 8 to 32768";
   }
   return NULL;
@@ -66,9 +66,9 @@ static const char* parse_one(int option, const char* text, struct options* o) {
     case 's':
       return parse_size(text, o);
     case 'n':
-      return heat_parse_number(text, 0, 100000000, &o->steps) ? NULL : "--steps wants a number from 0 to 100000000";
+      return example_parse_number(text, 0, 100000000, &o->steps) ? NULL : "--steps wants a number from 0 to 100000000";
     case 'e':
-      return heat_parse_number(text, 1, 100000000, &o->every) ? NULL : "--every wants a number from 1 to 100000000";
+      return example_parse_number(text, 1, 100000000, &o->every) ? NULL : "--every wants a number from 1 to 100000000";
     case 'v':
       o->service = text;
       return *text != '\0' ? NULL : "--service wants a name";
@@ -202,7 +202,7 @@ static void make_plate(struct plate* p, const struct options* o) {
   p->fixed = calloc(cells, 1);
   if (p->now == NULL || p->next == NULL || p->fixed == NULL) {
     fprintf(stderr, PROGRAM ": rank %d: no memory for %zu cells\n", p->rank, cells);
-    MPI_Abort(MPI_COMM_WORLD, HEAT_EXIT_FAILED);
+    MPI_Abort(MPI_COMM_WORLD, EXAMPLE_EXIT_FAILED);
   }
   for (int y = 0; y < ny; ++y) {
     for (int x = 0; x < nx; ++x) {
@@ -289,7 +289,7 @@ static struct heat_block* place_blocks(const struct plate* p, const struct optio
   struct heat_block* blocks = calloc((size_t)p->ranks, sizeof *blocks);
   if (blocks == NULL) {
     fprintf(stderr, PROGRAM ": no memory for %d blocks\n", p->ranks);
-    MPI_Abort(MPI_COMM_WORLD, HEAT_EXIT_FAILED);
+    MPI_Abort(MPI_COMM_WORLD, EXAMPLE_EXIT_FAILED);
     return NULL;
   }
   const int flat = strcmp(o->structure, "raw_and_flat") == 0;
@@ -339,7 +339,7 @@ static void window_name(MPI_Win win, char name[MPI_MAX_PORT_NAME]) {
   MPI_Info_free(&info);
   if (!found) {
     fprintf(stderr, PROGRAM ": the window has no psnam_window_name\n");
-    MPI_Abort(MPI_COMM_WORLD, HEAT_EXIT_FAILED);
+    MPI_Abort(MPI_COMM_WORLD, EXAMPLE_EXIT_FAILED);
   }
 }
 
@@ -432,7 +432,7 @@ static int run(struct plate* p, const struct options* o) {
   if (published && p->rank == 0) {
     printf(PROGRAM ": published as '%s'; this job ends, the window stays\n", o->service);
   }
-  return published ? EXIT_SUCCESS : HEAT_EXIT_FAILED;
+  return published ? EXIT_SUCCESS : EXAMPLE_EXIT_FAILED;
 }
 
 int main(int argc, char** argv) {
@@ -444,11 +444,11 @@ int main(int argc, char** argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   setvbuf(stdout, NULL, _IOLBF, 0); /* a line of progress is seen when its phase is done, also through a pipe */
   if (!parse_options(argc, argv, rank, &o)) {
-    code = HEAT_EXIT_USAGE;
+    code = EXAMPLE_EXIT_USAGE;
   } else if (!o.help && !arrange_ranks(&p, &o)) {
-    code = HEAT_EXIT_USAGE;
-  } else if (!o.help && !heat_library_is_there(PROGRAM, rank)) {
-    code = HEAT_EXIT_FAILED;
+    code = EXAMPLE_EXIT_USAGE;
+  } else if (!o.help && !example_library_is_there(PROGRAM, rank)) {
+    code = EXAMPLE_EXIT_FAILED;
   } else if (!o.help) {
     if (rank == 0) {
       printf(PROGRAM ": %d ranks as %d x %d, a plate of %ld x %ld cells\n", p.ranks, p.across, p.up, o.nx, o.ny);

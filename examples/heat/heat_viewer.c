@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heat_common.h"
+#include "example_common.h"
 #include "heat_format.h"
 #include "heat_png.h"
 #include "heat_serial.h"
@@ -81,38 +81,9 @@ static int parse_options(int argc, char** argv, int rank, struct options* o) {
   return error == NULL;
 }
 
-static void* allocate(int64_t bytes, const char* what) {
-  void* memory = malloc(bytes > 0 ? (size_t)bytes : 1);
-  if (memory == NULL) {
-    fprintf(stderr, PROGRAM ": no memory for %s (%lld bytes)\n", what, (long long)bytes);
-    MPI_Abort(MPI_COMM_WORLD, HEAT_EXIT_FAILED);
-  }
-  return memory;
-}
+static void* allocate(int64_t bytes, const char* what) { return example_allocate(PROGRAM, bytes, what); }
 
 /* ---- The window ---- */
-
-/* 0 (told by rank 0) where nothing is published under the service name. */
-static int look_up(struct view* v, const char* service) {
-  int found = 1;
-  if (v->rank == 0) {
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
-    const int code = MPI_Lookup_name(service, MPI_INFO_NULL, v->name);
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
-    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_ARE_FATAL);
-    if (code != MPI_SUCCESS) {
-      char text[MPI_MAX_ERROR_STRING] = "";
-      int length = 0;
-      MPI_Error_string(code, text, &length);
-      fprintf(stderr, PROGRAM ": no window is published as '%s': %s\n", service, text);
-      found = 0;
-    }
-  }
-  MPI_Bcast(&found, 1, MPI_INT, 0, MPI_COMM_WORLD);
-  MPI_Bcast(v->name, MPI_MAX_PORT_NAME, MPI_CHAR, 0, MPI_COMM_WORLD);
-  return found;
-}
 
 /* Connects to the window by its name and learns who contributed how much. */
 static void open_window(struct view* v) {
@@ -248,7 +219,7 @@ static int field_is_right(struct view* v) {
   int64_t wrong = 0;
   if (!heat_serial_run(h->nx, h->ny, h->steps, h->every, h->number, compare_frame, v)) {
     fprintf(stderr, PROGRAM ": no memory to compute the field\n");
-    MPI_Abort(MPI_COMM_WORLD, HEAT_EXIT_FAILED);
+    MPI_Abort(MPI_COMM_WORLD, EXAMPLE_EXIT_FAILED);
   }
   MPI_Allreduce(&v->wrong, &wrong, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
   if (v->rank == 0 && wrong == 0) {
@@ -344,8 +315,8 @@ static int look(struct view* v, const struct options* o) {
 }
 
 static int run(struct view* v, const struct options* o) {
-  if (!look_up(v, o->service)) {
-    return HEAT_EXIT_FAILED;
+  if (!example_look_up(PROGRAM, o->service, v->name)) {
+    return EXAMPLE_EXIT_FAILED;
   }
   open_window(v);
   if (v->rank == 0) {
@@ -367,7 +338,7 @@ static int run(struct view* v, const struct options* o) {
   free(v->region_bytes);
   free(v->blocks);
   free(v->strip.values);
-  return right ? EXIT_SUCCESS : HEAT_EXIT_FAILED;
+  return right ? EXIT_SUCCESS : EXAMPLE_EXIT_FAILED;
 }
 
 int main(int argc, char** argv) {
@@ -379,9 +350,9 @@ int main(int argc, char** argv) {
   MPI_Comm_size(MPI_COMM_WORLD, &v.ranks);
   setvbuf(stdout, NULL, _IOLBF, 0); /* a line of progress is seen when its phase is done, also through a pipe */
   if (!parse_options(argc, argv, v.rank, &o)) {
-    code = HEAT_EXIT_USAGE;
+    code = EXAMPLE_EXIT_USAGE;
   } else if (!o.help) {
-    code = heat_library_is_there(PROGRAM, v.rank) ? run(&v, &o) : HEAT_EXIT_FAILED;
+    code = example_library_is_there(PROGRAM, v.rank) ? run(&v, &o) : EXAMPLE_EXIT_FAILED;
   }
   MPI_Finalize();
   return code;

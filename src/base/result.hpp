@@ -35,7 +35,7 @@ enum class Code {
   name_exists,        ///< the name is taken
   service_not_found,  ///< no service published under that name
   service_exists,     ///< the service name is taken
-  in_use,             ///< somebody uses it still
+  busy,               ///< it has parts that are not to be lost: segments, windows, users
   unreachable,        ///< a node or manager that is needed is not part of this job or does not answer
   peer_lost,          ///< a process that was waited for has ended
   incompatible,       ///< a record or peer of a format version that this library does not speak

@@ -14,6 +14,11 @@ namespace {
 // "advise".
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
+std::size_t page_bytes() noexcept {
+  static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
 Code code_of(int error_number) noexcept {
   switch (error_number) {
     case ENOSPC:
@@ -62,16 +67,22 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 Mapping::~Mapping() { unmap(); }
 
 void Mapping::unmap() noexcept {
-  if (data_ != nullptr) ::munmap(data_, bytes_);
+  if (data_ == nullptr) return;
+  // A mapping begins where a page does.
+  const std::size_t lead = reinterpret_cast<std::uintptr_t>(data_) % page_bytes();
+  ::munmap(data_ - lead, bytes_ + lead);
 }
 
-Result<Mapping> Mapping::map(int fd, std::size_t bytes, Protection protection, std::string_view what) {
+Result<Mapping> Mapping::map_range(int fd, std::uint64_t offset_bytes, std::size_t bytes, Protection protection,
+                                   std::string_view what) {
   if (bytes == 0) return Mapping{};
+  const std::size_t lead = offset_bytes % page_bytes();
   const int prot = protection == Protection::read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-  void* const data = ::mmap(nullptr, bytes, prot, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) return system_error(fmt::format("mapping {} bytes of {}", bytes, what), errno);
-  if (bytes >= kHugePageBytes) ::madvise(data, bytes, MADV_HUGEPAGE);  // a hint; a refusal changes nothing
-  return Mapping{static_cast<std::byte*>(data), bytes};
+  void* const data = ::mmap(nullptr, bytes + lead, prot, MAP_SHARED, fd, static_cast<off_t>(offset_bytes - lead));
+  if (data == MAP_FAILED)
+    return system_error(fmt::format("mapping {} bytes at {} of {}", bytes, offset_bytes, what), errno);
+  if (bytes >= kHugePageBytes) ::madvise(data, bytes + lead, MADV_HUGEPAGE);  // a hint; a refusal changes nothing
+  return Mapping{static_cast<std::byte*>(data) + lead, bytes};
 }
 
 }  // namespace psnam

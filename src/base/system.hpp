@@ -45,7 +45,12 @@ class Mapping {
   ~Mapping();
 
   /// Maps the first `bytes` bytes of `fd`; the descriptor may be closed afterwards.
-  [[nodiscard]] static Result<Mapping> map(int fd, std::size_t bytes, Protection protection, std::string_view what);
+  [[nodiscard]] static Result<Mapping> map(int fd, std::size_t bytes, Protection protection, std::string_view what) {
+    return map_range(fd, 0, bytes, protection, what);
+  }
+  /// Maps `bytes` bytes from `offset_bytes` on, which may be any: whole pages around them are mapped.
+  [[nodiscard]] static Result<Mapping> map_range(int fd, std::uint64_t offset_bytes, std::size_t bytes,
+                                                 Protection protection, std::string_view what);
 
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }

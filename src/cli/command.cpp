@@ -15,7 +15,9 @@ std::filesystem::path Invocation::folder() const {
   return nam::store_folder(named);
 }
 
-Result<std::unique_ptr<nam::Store>> open_existing(const Invocation& invocation) {
+namespace {
+
+Result<std::unique_ptr<nam::Store>> open(const Invocation& invocation, bool make) {
   // A store named on the command line is meant, whatever manager the environment names.
   const auto manager = invocation.variable("PSNAM_MANAGER");
   if (manager && invocation.store_argument.empty())
@@ -23,7 +25,15 @@ Result<std::unique_ptr<nam::Store>> open_existing(const Invocation& invocation) 
         Code::unsupported,
         fmt::format("PSNAM_MANAGER = \"{}\": this version reaches no manager; unset it, or name a store by --store",
                     *manager)};
-  auto store = nam::Store::open({.folder = invocation.folder(), .create = false});
+  return nam::Store::open({.folder = invocation.folder(), .create = make});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<nam::Store>> open_or_make(const Invocation& invocation) { return open(invocation, true); }
+
+Result<std::unique_ptr<nam::Store>> open_existing(const Invocation& invocation) {
+  auto store = open(invocation, false);
   if (!store && store.error().code == Code::name_not_found) return std::unique_ptr<nam::Store>{};
   return store;
 }

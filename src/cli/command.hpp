@@ -35,11 +35,32 @@ struct Outcome {
   bool failed = false;                  ///< exit status 1 although the output says it all
 };
 
+/// What namctl alloc is given, as it was written.
+struct AllocationWish {
+  std::string size;
+  std::string name{};
+  std::string mode{};    ///< empty: 0600
+  std::string expiry{};  ///< empty: never
+  bool lazy = false;
+  bool for_eval = false;  ///< the output is a line for the shell
+};
+
+struct FreeOptions {
+  bool recursive = false;
+  bool if_exists = false;  ///< what is not there is no failure
+};
+
 /// The store, or null where none was made yet: a tool that looks does not make one.
 [[nodiscard]] Result<std::unique_ptr<nam::Store>> open_existing(const Invocation& invocation);
+[[nodiscard]] Result<std::unique_ptr<nam::Store>> open_or_make(const Invocation& invocation);
 
-[[nodiscard]] Result<Outcome> list_windows(const Invocation& invocation);
-[[nodiscard]] Result<Outcome> show_window(const Invocation& invocation, const std::string& name);
+[[nodiscard]] Result<Outcome> list_contents(const Invocation& invocation);
+/// The window called `name`, else what has this id, else the allocation called so.
+[[nodiscard]] Result<Outcome> show_object(const Invocation& invocation, const std::string& name);
+[[nodiscard]] Result<Outcome> allocate(const Invocation& invocation, const AllocationWish& wish);
+/// `names` may be ids.
+[[nodiscard]] Result<Outcome> free_allocations(const Invocation& invocation, const std::vector<std::string>& names,
+                                               const FreeOptions& options);
 [[nodiscard]] Result<Outcome> remove_windows(const Invocation& invocation, const std::vector<std::string>& names);
 [[nodiscard]] Result<Outcome> collect_garbage(const Invocation& invocation);
 /// The capacity of the store; set to `size` ("10G") before if that is not empty, which also makes the store.

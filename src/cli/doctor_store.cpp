@@ -1,6 +1,7 @@
 // namctl doctor: the store.
 #include <fmt/format.h>
 
+#include "cli/allocation_report.hpp"
 #include "cli/doctor.hpp"
 #include "cli/text.hpp"
 
@@ -48,14 +49,47 @@ void examine_room(const nam::StoreSummary& summary, Diagnosis& diagnosis) {
     diagnosis.push_back({Verdict::good, "store", system});
 }
 
-void examine_windows(nam::Store& store, Diagnosis& diagnosis) {
-  const auto reports = store.list();
-  if (!reports) {
+/// What is in the allocation `id`, for a sentence: "window a, window 12".
+std::string inhabitants_of(std::uint64_t id, const Contents& contents) {
+  std::vector<std::string> names;
+  for (const std::uint64_t window : contents.windows_in(id))
+    names.push_back(fmt::format("\"{}\"", contents.name_of_window(window)));
+  return names.empty() ? "" : fmt::format(", and is held by {}", fmt::join(names, ", "));
+}
+
+void examine_allocations(const Contents& contents, Diagnosis& diagnosis) {
+  const auto reports = contents.free_standing();
+  if (reports.empty()) return;
+  std::uint64_t bytes = 0;
+  std::uint64_t taken = 0;
+  for (const auto* const report : reports) {
+    bytes += report->allocation.size_bytes;
+    taken += report->taken_bytes;
+  }
+  diagnosis.push_back({Verdict::good, "store",
+                       fmt::format("{} of {}, {} in segments", count_text(reports.size(), "free-standing allocation"),
+                                   size_text(bytes), size_text(taken))});
+  for (const auto* const report : reports) {
+    const auto& allocation = report->allocation;
+    if (has_expired(allocation))
+      diagnosis.push_back(
+          {Verdict::note, "store",
+           fmt::format("the allocation {} expired {}{}", title_of(allocation),
+                       time_text(allocation.expires_unix_seconds), inhabitants_of(allocation.id, contents)),
+           fmt::format("it goes when nobody uses it; with all that is in it: namctl free --recursive {}",
+                       allocation.id)});
+  }
+}
+
+void examine_objects(nam::Store& store, Diagnosis& diagnosis) {
+  const auto contents = Contents::read(&store);
+  if (!contents) {
     diagnosis.push_back(
-        {Verdict::wrong, "store", reports.error().message, std::string{hint_for(reports.error().code)}});
+        {Verdict::wrong, "store", contents.error().message, std::string{hint_for(contents.error().code)}});
     return;
   }
-  for (const auto& report : *reports)
+  examine_allocations(*contents, diagnosis);
+  for (const auto& report : contents->windows())
     if (report.window.in_doubt)
       diagnosis.push_back(
           {Verdict::note, "store",
@@ -100,12 +134,17 @@ void examine_store(const Invocation& invocation, Diagnosis& diagnosis) {
   diagnosis.push_back({Verdict::good, "store",
                        fmt::format("{} on {}: {}, used by {}", folder, summary->host,
                                    count_text(summary->windows, "window"), count_text(summary->uses, "job"))});
-  if (const auto released = store.released_at_open(); released.uses != 0 || released.windows != 0)
+  const auto released = store.released_at_open();
+  if (released.allocations != 0)
+    diagnosis.push_back({Verdict::note, "store",
+                         fmt::format("{} had expired, or was left by jobs that ended; released now",
+                                     count_text(released.allocations, "free-standing allocation"))});
+  if (released.uses != 0 || released.windows != 0)
     diagnosis.push_back({Verdict::note, "store",
                          fmt::format("{} and {} of jobs that ended without freeing were left; they are released now",
                                      count_text(released.windows, "window"), size_text(released.bytes))});
   examine_room(*summary, diagnosis);
-  examine_windows(store, diagnosis);
+  examine_objects(store, diagnosis);
   examine_contents(store, diagnosis);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
+#include "cli/owner.hpp"
 #include "psnam_version.hpp"
 
 namespace psnam::cli {
@@ -22,6 +23,9 @@ struct Parsed {
   Invocation invocation;
   std::vector<std::string> names;
   std::string size;
+  std::string owner;  ///< whom to act for
+  AllocationWish wish;
+  FreeOptions free;
   Command command;
 };
 
@@ -32,10 +36,10 @@ void add_commands(CLI::App& app, Parsed& parsed) {
     added->fallthrough();
     return added;
   };
-  add("list", "the windows of the store", [&] { return list_windows(parsed.invocation); });
-  add("show", "one window with its regions and users",
-      [&] { return show_window(parsed.invocation, parsed.names.front()); })
-      ->add_option("name", parsed.names, "name of the window")
+  add("list", "the windows and allocations of the store", [&] { return list_contents(parsed.invocation); });
+  add("show", "one window with its regions and users, or one allocation with its segments",
+      [&] { return show_object(parsed.invocation, parsed.names.front()); })
+      ->add_option("name", parsed.names, "name of a window, or id or name of an allocation")
       ->required()
       ->expected(1);
   add("rm", "remove windows: the name at once, the memory when nobody uses it any more",
@@ -50,6 +54,29 @@ void add_commands(CLI::App& app, Parsed& parsed) {
   add("env", "the environment variables and their values", [&] { return show_environment(parsed.invocation); });
   add("doctor", "what is installed, where the store is, how full, and what is wrong",
       [&] { return examine(parsed.invocation); });
+}
+
+void add_allocation_commands(CLI::App& app, Parsed& parsed, CLI::Option* json) {
+  CLI::App* const alloc = app.add_subcommand("alloc", "take memory that stays until it is freed, and print its id");
+  alloc->callback([&parsed] { parsed.command = [&parsed] { return allocate(parsed.invocation, parsed.wish); }; });
+  alloc->fallthrough();
+  alloc->add_option("size", parsed.wish.size, "bytes, with K, M, G or T")->required();
+  alloc->add_option("--name", parsed.wish.name, "a name to find it by");
+  alloc->add_option("--expire", parsed.wish.expiry,
+                    "until when it stays: a time from now (90, 90s, 5m, 2h, 1d), or @SECONDS since 1970");
+  alloc->add_option("--mode", parsed.wish.mode, "who may use it, octal as for a file (default: 0600)");
+  alloc->add_flag("--lazy", parsed.wish.lazy, "take the memory only where it is touched");
+  alloc->add_flag("--export", parsed.wish.for_eval, "print a line that sets SLURM_NAM_ALLOC_ID, for eval")
+      ->excludes(json);
+
+  CLI::App* const free = app.add_subcommand("free", "give back allocations that nothing is in");
+  free->callback([&parsed] {
+    parsed.command = [&parsed] { return free_allocations(parsed.invocation, parsed.names, parsed.free); };
+  });
+  free->fallthrough();
+  free->add_option("id", parsed.names, "ids or names of allocations")->required();
+  free->add_flag("--recursive", parsed.free.recursive, "with the windows that are in them");
+  free->add_flag("--if-exists", parsed.free.if_exists, "what is not there is no error");
 }
 
 void complain(const std::string& message) { std::fprintf(stderr, "namctl: %s\n", message.c_str()); }
@@ -75,14 +102,18 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string{"namctl (psnam) "} + kVersion);
   app.add_option("--store", parsed.invocation.store_argument,
                  "folder of the store (default: PSNAM_STORE, else /dev/shm/psnam-UID)");
-  app.add_flag("--json", parsed.invocation.json, "output for programs");
+  app.add_option("--owner", parsed.owner, "act for this user, a name or a number; root only");
+  CLI::Option* const json = app.add_flag("--json", parsed.invocation.json, "output for programs");
   app.require_subcommand(1);
   add_commands(app, parsed);
+  add_allocation_commands(app, parsed, json);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
+  if (!parsed.owner.empty())
+    if (Status acting = become(parsed.owner); !acting) return report(acting.take_error());
   return report(parsed.command());
 }
 

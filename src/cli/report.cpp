@@ -22,7 +22,7 @@ std::uint64_t bytes_of(const format::WindowRecord& window) {
 
 std::string_view consistency_of(const format::WindowRecord& window) {
   if (window.in_doubt) return "in doubt";
-  return without("psnam_consistency_", name_of(window.consistency, format::kConsistencies));
+  return short_name(window.consistency);
 }
 
 std::string_view short_name(format::Structure structure) {
@@ -31,6 +31,10 @@ std::string_view short_name(format::Structure structure) {
 
 std::string_view short_name(format::Manifestation manifestation) {
   return without("psnam_manifestation_", name_of(manifestation, format::kManifestations));
+}
+
+std::string_view short_name(format::Consistency consistency) {
+  return without("psnam_consistency_", name_of(consistency, format::kConsistencies));
 }
 
 std::string user_name(std::uint32_t uid) {
@@ -59,6 +63,29 @@ void put_window(JsonWriter& json, const nam::WindowReport& report) {
       .member("uses", report.uses.size());
   json.key("services").begin_array();
   for (const auto& service : report.services) json.value(service);
+  json.end_array();
+}
+
+std::string use_text(const format::UseRecord& use) {
+  std::vector<std::string> processes;
+  for (const auto& process : use.processes)
+    processes.push_back(fmt::format("rank {} pid {}{}", process.rank, process.pid,
+                                    nam::may_be_alive(process, use.boot) ? "" : " (ended)"));
+  return fmt::format("{}", fmt::join(processes, ", "));
+}
+
+void put_uses(JsonWriter& json, const std::vector<format::UseRecord>& uses) {
+  json.key("jobs").begin_array();
+  for (const auto& use : uses) {
+    json.begin_object().member("id", use.id).key("processes").begin_array();
+    for (const auto& process : use.processes)
+      json.begin_object()
+          .member("rank", process.rank)
+          .member("pid", process.pid)
+          .member("alive", nam::may_be_alive(process, use.boot))
+          .end_object();
+    json.end_array().end_object();
+  }
   json.end_array();
 }
 

@@ -1,8 +1,10 @@
-// namctl list, show, rm and gc: the windows of the store.
+// namctl list, show, rm and gc: the windows of the store and what lies beside them.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
+#include "cli/allocation_report.hpp"
 #include "cli/command.hpp"
 #include "cli/json.hpp"
 #include "cli/report.hpp"
@@ -11,20 +13,9 @@
 namespace psnam::cli {
 namespace {
 
-/// Windows in the order of their names; those without one at the end.
-Result<std::vector<nam::WindowReport>> windows_of(nam::Store* store) {
-  if (store == nullptr) return std::vector<nam::WindowReport>{};
-  PSNAM_TRY(auto reports, store->list());
-  std::stable_sort(reports.begin(), reports.end(), [](const auto& a, const auto& b) {
-    return std::pair{a.window.name.empty(), a.window.name} < std::pair{b.window.name.empty(), b.window.name};
-  });
-  return reports;
-}
-
-std::string not_found(const std::string& name, const Invocation& invocation,
-                      const std::vector<nam::WindowReport>& reports) {
+std::string not_found(const std::string& name, const Invocation& invocation, const Contents& contents) {
   std::vector<std::string> known;
-  for (const auto& report : reports) {
+  for (const auto& report : contents.windows()) {
     if (report.window.name == name && !name.empty())
       return fmt::format("the window \"{}\" is volatile: it goes with the job that uses it", name);
     if (!report.window.name.empty()) known.push_back(report.window.name);
@@ -35,7 +26,7 @@ std::string not_found(const std::string& name, const Invocation& invocation,
   return message;
 }
 
-void put_regions(JsonWriter& json, const format::WindowRecord& window) {
+void put_regions(JsonWriter& json, const format::WindowRecord& window, const Contents& contents) {
   json.key("nodes").begin_array();
   for (const auto& node : window.nodes)
     json.begin_object()
@@ -44,7 +35,7 @@ void put_regions(JsonWriter& json, const format::WindowRecord& window) {
         .member("path", node.path)
         .end_object();
   json.end_array().key("regions").begin_array();
-  for (const auto& region : window.regions)
+  for (const auto& region : window.regions) {
     json.begin_object()
         .member("bytes", region.size_bytes)
         .member("displacement_unit", region.displacement_unit)
@@ -52,30 +43,28 @@ void put_regions(JsonWriter& json, const format::WindowRecord& window) {
         .member("node", region.node)
         .member("allocation_id", region.allocation_id)
         .member("offset_bytes", region.offset_bytes)
-        .end_object();
-  json.end_array();
-}
-
-void put_uses(JsonWriter& json, const std::vector<format::UseRecord>& uses) {
-  json.key("jobs").begin_array();
-  for (const auto& use : uses) {
-    json.begin_object().member("id", use.id).key("processes").begin_array();
-    for (const auto& process : use.processes)
-      json.begin_object()
-          .member("rank", process.rank)
-          .member("pid", process.pid)
-          .member("alive", nam::may_be_alive(process, use.boot))
-          .end_object();
-    json.end_array().end_object();
+        .member("source", name_of(region.source, format::kRegionSources));
+    put_parent(json, region, contents);
+    json.end_object();
   }
   json.end_array();
 }
 
-std::string shown_json(const nam::WindowReport& report) {
+/// The allocations and segments that hold a window's regions, each once.
+std::vector<std::uint64_t> holders_of(const format::WindowRecord& window) {
+  std::vector<std::uint64_t> ids;
+  for (const auto& region : window.regions)
+    ids.push_back(region.segment_id != 0 ? region.segment_id : region.allocation_id);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+std::string shown_json(const nam::WindowReport& report, const Contents& contents) {
   JsonWriter json;
   json.begin_object();
   put_window(json, report);
-  put_regions(json, report.window);
+  put_regions(json, report.window, contents);
   put_uses(json, report.uses);
   return json.end_object().take();
 }
@@ -97,29 +86,43 @@ std::string head_text(const nam::WindowReport& report) {
   line("created", time_text(window.created_unix_seconds));
   line("identity", format::to_string(window.uuid));
   line("services", report.services.empty() ? "none" : fmt::format("{}", fmt::join(report.services, ", ")));
-  for (const auto& use : report.uses) {
-    std::vector<std::string> processes;
-    for (const auto& process : use.processes)
-      processes.push_back(fmt::format("rank {} pid {}{}", process.rank, process.pid,
-                                      nam::may_be_alive(process, use.boot) ? "" : " (ended)"));
-    line("used by", fmt::format("{}", fmt::join(processes, ", ")));
-  }
+  for (const auto& use : report.uses) line("used by", use_text(use));
   return text;
 }
 
-std::string shown_text(const nam::WindowReport& report) {
+std::string shown_text(const nam::WindowReport& report, const Contents& contents) {
   const auto& window = report.window;
   Table table{{"RANK", "SIZE", "UNIT", "MANIFESTATION", "NODE", "MEMORY"}, {0, 1, 2}};
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
     const auto& region = window.regions[rank];
     const std::string node = region.node < window.nodes.size() ? window.nodes[region.node].host : "-";
     table.add({std::to_string(rank), size_text(region.size_bytes), std::to_string(region.displacement_unit),
-               std::string{short_name(region.manifestation)}, node,
-               region.allocation_id == 0
-                   ? "-"
-                   : fmt::format("memory/{:016x} at {}", region.allocation_id, region.offset_bytes)});
+               std::string{short_name(region.manifestation)}, node, memory_text(region, contents)});
   }
-  return head_text(report) + "\n" + table.text();
+  std::string text = head_text(report) + "\n" + table.text();
+  for (const std::uint64_t id : holders_of(window))
+    if (const auto segments = tree_text(id, contents); !segments.empty())
+      text += fmt::format("\nin {}:\n{}", id, segments);
+  return text;
+}
+
+std::string shown_json(const nam::AllocationReport& report, const Contents& contents) {
+  JsonWriter json;
+  json.begin_object();
+  put_allocation(json, report, contents);
+  put_tree(json, report.allocation.id, contents);
+  put_uses(json, report.uses);
+  return json.end_object().take();
+}
+
+/// A window or an allocation, as text or JSON.
+template <class Report>
+Outcome shown(const Invocation& invocation, const Report& report, const Contents& contents) {
+  if (invocation.json) return {.output = shown_json(report, contents)};
+  if constexpr (std::is_same_v<Report, nam::WindowReport>)
+    return {.output = shown_text(report, contents)};
+  else
+    return {.output = allocation_text(report, contents)};
 }
 
 /// What became of one name.
@@ -137,49 +140,64 @@ std::string removed_json(const std::vector<Removed>& removed, const std::vector<
   return json.end_array().end_object().take();
 }
 
-}  // namespace
-
-Result<Outcome> list_windows(const Invocation& invocation) {
-  PSNAM_TRY(const auto store, open_existing(invocation));
-  PSNAM_TRY(const auto reports, windows_of(store.get()));
-  if (invocation.json) {
-    JsonWriter json;
-    json.begin_object().member("store", invocation.folder().string()).key("windows").begin_array();
-    for (const auto& report : reports) {
-      json.begin_object();
-      put_window(json, report);
-      json.end_object();
-    }
-    return Outcome{.output = json.end_array().end_object().take()};
+std::string list_json(const Invocation& invocation, const Contents& contents) {
+  JsonWriter json;
+  json.begin_object().member("store", invocation.folder().string()).key("windows").begin_array();
+  for (const auto& report : contents.windows()) {
+    json.begin_object();
+    put_window(json, report);
+    json.end_object();
   }
-  if (reports.empty()) return Outcome{.output = fmt::format("no windows in {}\n", invocation.folder().string())};
+  json.end_array().key("allocations").begin_array();
+  for (const auto* const report : contents.free_standing()) {
+    json.begin_object();
+    put_allocation(json, *report, contents);
+    json.end_object();
+  }
+  return json.end_array().end_object().take();
+}
+
+std::string windows_text(const Invocation& invocation, const Contents& contents) {
+  if (contents.windows().empty()) return fmt::format("no windows in {}\n", invocation.folder().string());
   Table table{{"NAME", "SIZE", "RANKS", "STRUCTURE", "CONSISTENCY", "JOBS", "MODE", "OWNER", "CREATED"}, {1, 2, 5}};
-  for (const auto& report : reports) {
+  for (const auto& report : contents.windows()) {
     const auto& window = report.window;
     table.add({window.name.empty() ? "-" : window.name, size_text(bytes_of(window)),
                std::to_string(window.regions.size()), std::string{short_name(window.structure)},
                std::string{consistency_of(window)}, std::to_string(report.uses.size()),
                fmt::format("{:04o}", window.mode), user_name(window.uid), time_text(window.created_unix_seconds)});
   }
-  return Outcome{.output = table.text()};
+  return table.text();
 }
 
-Result<Outcome> show_window(const Invocation& invocation, const std::string& name) {
+}  // namespace
+
+Result<Outcome> list_contents(const Invocation& invocation) {
   PSNAM_TRY(const auto store, open_existing(invocation));
-  PSNAM_TRY(const auto reports, windows_of(store.get()));
-  const nam::WindowReport* found = nullptr;
-  for (const auto& report : reports) {
-    // The one that is found by its name before a volatile one that only bears it.
-    const bool better = found == nullptr || report.window.consistency == format::Consistency::persistent;
-    if (report.window.name == name && !name.empty() && better) found = &report;
+  PSNAM_TRY(const Contents contents, Contents::read(store.get()));
+  if (invocation.json) return Outcome{.output = list_json(invocation, contents)};
+  const std::string allocations = allocations_text(contents);
+  return Outcome{.output = windows_text(invocation, contents) + (allocations.empty() ? "" : "\n" + allocations)};
+}
+
+Result<Outcome> show_object(const Invocation& invocation, const std::string& name) {
+  PSNAM_TRY(const auto store, open_existing(invocation));
+  PSNAM_TRY(const Contents contents, Contents::read(store.get()));
+  if (const auto* const window = contents.window(std::string_view{name})) return shown(invocation, *window, contents);
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
+  if (error == std::errc{} && end == name.data() + name.size()) {
+    if (const auto* const allocation = contents.allocation(id)) return shown(invocation, *allocation, contents);
+    if (const auto* const window = contents.window(id)) return shown(invocation, *window, contents);
   }
-  if (found == nullptr) return Error{Code::name_not_found, not_found(name, invocation, reports)};
-  return Outcome{.output = invocation.json ? shown_json(*found) : shown_text(*found)};
+  if (const auto* const allocation = contents.allocation(std::string_view{name}))
+    return shown(invocation, *allocation, contents);
+  return Error{Code::name_not_found, not_found(name, invocation, contents)};
 }
 
 Result<Outcome> remove_windows(const Invocation& invocation, const std::vector<std::string>& names) {
   PSNAM_TRY(const auto store, open_existing(invocation));
-  PSNAM_TRY(const auto reports, windows_of(store.get()));
+  PSNAM_TRY(const Contents contents, Contents::read(store.get()));
   std::vector<Removed> removed;
   Outcome outcome;
   for (const auto& name : names) {
@@ -191,7 +209,7 @@ Result<Outcome> remove_windows(const Invocation& invocation, const std::vector<s
       continue;
     }
     const bool unknown = gone.error().code == Code::name_not_found || gone.error().code == Code::info_value;
-    outcome.failures.push_back(unknown ? not_found(name, invocation, reports) : gone.error().message);
+    outcome.failures.push_back(unknown ? not_found(name, invocation, contents) : gone.error().message);
   }
   if (invocation.json) outcome.output = removed_json(removed, outcome.failures);
   return outcome;
@@ -205,13 +223,21 @@ Result<Outcome> collect_garbage(const Invocation& invocation) {
     PSNAM_TRY(const nam::Collected collected, store->collect());
     sum.uses += collected.uses;
     sum.windows += collected.windows;
+    sum.allocations += collected.allocations;
     sum.bytes += collected.bytes;
   }
+  const std::string allocations =
+      sum.allocations == 0 ? "" : fmt::format(" and {}", count_text(sum.allocations, "allocation"));
   if (!invocation.json)
-    return Outcome{.output = fmt::format("released {} of {}, {}\n", count_text(sum.windows, "window"),
+    return Outcome{.output = fmt::format("released {}{} of {}, {}\n", count_text(sum.windows, "window"), allocations,
                                          count_text(sum.uses, "ended job"), size_text(sum.bytes))};
   JsonWriter json;
-  json.begin_object().member("windows", sum.windows).member("uses", sum.uses).member("bytes", sum.bytes).end_object();
+  json.begin_object()
+      .member("windows", sum.windows)
+      .member("allocations", sum.allocations)
+      .member("uses", sum.uses)
+      .member("bytes", sum.bytes)
+      .end_object();
   return Outcome{.output = json.take()};
 }
 

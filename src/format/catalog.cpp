@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
@@ -38,6 +39,16 @@ Status check_header(std::span<const std::byte> bytes, std::uint32_t magic, std::
   return {};
 }
 
+void fill_at_random(std::span<std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const auto got = ::getrandom(bytes.data(), bytes.size(), 0);
+    if (got > 0) bytes = bytes.subspan(static_cast<std::size_t>(got));
+    // A few bytes without flags fail only where the kernel has no such call; an identity that repeats would destroy
+    // data.
+    if (got < 0 && errno != EINTR) std::abort();
+  }
+}
+
 template <class T, std::size_t N>
 bool known(std::uint8_t value, const std::array<Choice<T>, N>& table) noexcept {
   for (const auto& row : table)
@@ -58,8 +69,8 @@ bool decode_nodes(Reader& reader, std::uint32_t count, std::vector<NodeRecord>& 
 }
 
 bool valid_region(const wire::Region& region, std::uint32_t node_count) noexcept {
-  return known(region.manifestation, kManifestations) && region.zero == std::array<std::uint8_t, 3>{} &&
-         region.node < (node_count == 0 ? 1 : node_count) &&
+  return known(region.manifestation, kManifestations) && known(region.source, kRegionSources) &&
+         region.zero == std::array<std::uint8_t, 2>{} && region.node < (node_count == 0 ? 1 : node_count) &&
          region.offset_bytes <= std::numeric_limits<std::uint64_t>::max() - region.size_bytes;
 }
 
@@ -74,7 +85,9 @@ bool decode_regions(Reader& reader, std::uint64_t count, std::uint32_t node_coun
                           .offset_bytes = piece.offset_bytes,
                           .displacement_unit = piece.displacement_unit,
                           .node = piece.node,
-                          .manifestation = static_cast<Manifestation>(piece.manifestation)};
+                          .manifestation = static_cast<Manifestation>(piece.manifestation),
+                          .source = static_cast<RegionSource>(piece.source),
+                          .segment_id = piece.segment_id};
   }
   return true;
 }
@@ -93,8 +106,10 @@ void put_regions(Writer& writer, const std::vector<RegionRecord>& regions) {
                             .allocation_id = region.allocation_id,
                             .offset_bytes = region.offset_bytes,
                             .displacement_unit = region.displacement_unit,
+                            .segment_id = region.segment_id,
                             .node = region.node,
                             .manifestation = static_cast<std::uint8_t>(region.manifestation),
+                            .source = static_cast<std::uint8_t>(region.source),
                             .zero = {}});
 }
 
@@ -108,14 +123,14 @@ std::size_t encoded_bytes(const WindowRecord& record) {
 
 Uuid random_uuid() {
   Uuid uuid;
-  std::size_t filled = 0;
-  while (filled < uuid.bytes.size()) {
-    const auto got = ::getrandom(uuid.bytes.data() + filled, uuid.bytes.size() - filled, 0);
-    if (got > 0) filled += static_cast<std::size_t>(got);
-    // 16 bytes without flags fail only where the kernel has no such call; an identity that repeats would destroy data.
-    if (got < 0 && errno != EINTR) std::abort();
-  }
+  fill_at_random(uuid.bytes);
   return uuid;
+}
+
+std::uint64_t random_challenge() {
+  std::array<std::uint8_t, 8> bytes{};
+  while (bytes == std::array<std::uint8_t, 8>{}) fill_at_random(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
 }
 
 std::string to_string(const Uuid& uuid) {
@@ -177,15 +192,29 @@ Result<WindowRecord> decode_window(std::span<const std::byte> bytes) {
 }
 
 std::vector<std::byte> encode(const AllocationRecord& record) {
+  const std::size_t bytes = sizeof(wire::Allocation) + record.name.size();
   Writer writer;
-  writer.put(wire::Allocation{.header = header(wire::kAllocationMagic, sizeof(wire::Allocation)),
+  writer.reserve(bytes);
+  writer.put(wire::Allocation{.header = header(wire::kAllocationMagic, bytes),
                               .id = record.id,
                               .window_id = record.window_id,
+                              .parent_id = record.parent_id,
+                              .offset_bytes = record.offset_bytes,
+                              .root_id = record.root_id,
+                              .root_offset_bytes = record.root_offset_bytes,
                               .size_bytes = record.size_bytes,
+                              .challenge = record.challenge,
                               .created_unix_seconds = record.created_unix_seconds,
+                              .expires_unix_seconds = record.expires_unix_seconds,
                               .uid = record.uid,
+                              .gid = record.gid,
+                              .mode = record.mode,
+                              .name_bytes = length(record.name),
                               .reserve = static_cast<std::uint8_t>(record.reserve),
+                              .consistency = static_cast<std::uint8_t>(record.consistency),
+                              .kind = static_cast<std::uint8_t>(record.kind),
                               .zero = {}});
+  writer.put_text(record.name);
   return writer.take();
 }
 
@@ -193,15 +222,32 @@ Result<AllocationRecord> decode_allocation(std::span<const std::byte> bytes) {
   PSNAM_CHECK(check_header(bytes, wire::kAllocationMagic, "allocation"));
   Reader reader{bytes};
   wire::Allocation fixed{};
-  if (!reader.get(fixed) || !reader.empty()) return damaged("allocation", "it has another size");
-  if (!known(fixed.reserve, kReserves) || fixed.zero != std::array<std::uint8_t, 3>{})
+  AllocationRecord record;
+  if (!reader.get(fixed) || !reader.get_text(record.name, fixed.name_bytes) || !reader.empty())
+    return damaged("allocation", "the name does not fill it");
+  if (!known(fixed.reserve, kReserves) || !known(fixed.consistency, kConsistencies) ||
+      !known(fixed.kind, kAllocationKinds) || fixed.zero != std::array<std::uint8_t, 5>{})
     return damaged("allocation", "a value is none of the known ones");
-  return AllocationRecord{.id = fixed.id,
-                          .window_id = fixed.window_id,
-                          .size_bytes = fixed.size_bytes,
-                          .reserve = static_cast<Reserve>(fixed.reserve),
-                          .uid = fixed.uid,
-                          .created_unix_seconds = fixed.created_unix_seconds};
+  constexpr std::uint64_t kEnd = std::numeric_limits<std::uint64_t>::max();
+  if (fixed.offset_bytes > kEnd - fixed.size_bytes || fixed.root_offset_bytes > kEnd - fixed.size_bytes)
+    return damaged("allocation", "it ends beyond 2^64");
+  record.id = fixed.id;
+  record.window_id = fixed.window_id;
+  record.parent_id = fixed.parent_id;
+  record.offset_bytes = fixed.offset_bytes;
+  record.root_id = fixed.root_id;
+  record.root_offset_bytes = fixed.root_offset_bytes;
+  record.size_bytes = fixed.size_bytes;
+  record.reserve = static_cast<Reserve>(fixed.reserve);
+  record.consistency = static_cast<Consistency>(fixed.consistency);
+  record.kind = static_cast<AllocationKind>(fixed.kind);
+  record.uid = fixed.uid;
+  record.gid = fixed.gid;
+  record.mode = fixed.mode;
+  record.challenge = fixed.challenge;
+  record.created_unix_seconds = fixed.created_unix_seconds;
+  record.expires_unix_seconds = fixed.expires_unix_seconds;
+  return record;
 }
 
 std::vector<std::byte> encode(const UseRecord& record) {
@@ -210,7 +256,7 @@ std::vector<std::byte> encode(const UseRecord& record) {
   writer.reserve(bytes);
   writer.put(wire::Use{.header = header(wire::kUseMagic, bytes),
                        .id = record.id,
-                       .window_id = record.window_id,
+                       .object_id = record.object_id,
                        .boot = record.boot.bytes,
                        .process_count = record.processes.size()});
   for (const auto& process : record.processes)
@@ -227,7 +273,7 @@ Result<UseRecord> decode_use(std::span<const std::byte> bytes) {
   wire::Use fixed{};
   if (!reader.get(fixed) || !reader.holds(fixed.process_count, sizeof(wire::Process)))
     return damaged("use", "the processes do not fit in it");
-  UseRecord record{.id = fixed.id, .window_id = fixed.window_id, .boot = Uuid{fixed.boot}, .processes = {}};
+  UseRecord record{.id = fixed.id, .object_id = fixed.object_id, .boot = Uuid{fixed.boot}, .processes = {}};
   record.processes.reserve(static_cast<std::size_t>(fixed.process_count));
   for (wire::Process piece{}; record.processes.size() < fixed.process_count && reader.get(piece);)
     record.processes.push_back({.pid = piece.pid,

@@ -19,12 +19,16 @@
 
 namespace psnam::format {
 
-inline constexpr std::uint16_t kCatalogVersion = 1;
+inline constexpr std::uint16_t kCatalogVersion = 2;
 
 enum class Manifestation : std::uint8_t { libnam = 1, persistent_shm = 2, segment = 3 };
 enum class Structure : std::uint8_t { raw_and_flat = 1, managed_contiguous = 2, managed_distributed = 3 };
 enum class Consistency : std::uint8_t { volatile_ = 1, persistent = 2 };
 enum class Reserve : std::uint8_t { full = 1, lazy = 2 };
+/// What the memory of a region is to its window: its own file, an allocation that exists without it, or a segment of
+/// its own.
+enum class RegionSource : std::uint8_t { own = 1, existing = 2, segment = 3 };
+enum class AllocationKind : std::uint8_t { memory = 1, checkpoint = 2 };
 
 inline constexpr std::array<Choice<Manifestation>, 3> kManifestations{{
     {"psnam_manifestation_libnam", "memory of the NAM", Manifestation::libnam},
@@ -45,6 +49,15 @@ inline constexpr std::array<Choice<Reserve>, 2> kReserves{{
     {"full", "memory is reserved when it is allocated", Reserve::full},
     {"lazy", "sparse: memory is taken when it is touched", Reserve::lazy},
 }};
+inline constexpr std::array<Choice<RegionSource>, 3> kRegionSources{{
+    {"own", "an allocation of the window", RegionSource::own},
+    {"existing", "an allocation that the window refers to", RegionSource::existing},
+    {"segment", "a segment of the window", RegionSource::segment},
+}};
+inline constexpr std::array<Choice<AllocationKind>, 2> kAllocationKinds{{
+    {"memory", "plain memory", AllocationKind::memory},
+    {"checkpoint", "space of checkpoints", AllocationKind::checkpoint},
+}};
 
 /// 128 random bits; printed as 32 hexadecimal digits.
 struct Uuid {
@@ -52,6 +65,8 @@ struct Uuid {
   auto operator<=>(const Uuid&) const = default;
 };
 [[nodiscard]] Uuid random_uuid();
+/// Never 0.
+[[nodiscard]] std::uint64_t random_challenge();
 [[nodiscard]] std::string to_string(const Uuid& uuid);
 
 /// A process, so that a number reused by the system is not taken for it. A process of another boot is dead; one of
@@ -75,12 +90,16 @@ struct NodeRecord {
 /// The region that one rank contributes.
 struct RegionRecord {
   std::uint64_t size_bytes = 0;
-  std::uint64_t allocation_id =
-      0;  ///< in the store of `node`; 0: no memory, or a store other than the one that keeps this record
-  std::uint64_t offset_bytes = 0;  ///< of the region inside the allocation
+  /// Whose file it lies in: that of the root allocation, in the store of `node`; 0: no memory, or a store other than
+  /// the one that keeps this record.
+  std::uint64_t allocation_id = 0;
+  std::uint64_t offset_bytes = 0;  ///< of the region in that file
   std::uint64_t displacement_unit = 1;
   std::uint32_t node = 0;  ///< index into WindowRecord::nodes
   Manifestation manifestation = Manifestation::libnam;
+  RegionSource source = RegionSource::own;
+  /// The allocation record that the window holds for it: its segment, or the existing allocation; 0 for its own file.
+  std::uint64_t segment_id = 0;
   bool operator==(const RegionRecord&) const = default;
 };
 
@@ -102,22 +121,35 @@ struct WindowRecord {
   bool operator==(const WindowRecord&) const = default;
 };
 
-/// One file of memory.
+/// Memory: an allocation, which has a file of its own, or a segment, which is a part of another allocation or segment,
+/// its parent. It belongs to a window and goes with it, or is free-standing and has a lifetime of its own.
 struct AllocationRecord {
   std::uint64_t id = 0;
-  std::uint64_t window_id = 0;
+  std::uint64_t window_id = 0;          ///< 0: free-standing
+  std::uint64_t parent_id = 0;          ///< 0: it has a file of its own
+  std::uint64_t offset_bytes = 0;       ///< in the parent
+  std::uint64_t root_id = 0;            ///< whose file its bytes are in: `id` if it has its own
+  std::uint64_t root_offset_bytes = 0;  ///< in that file
   std::uint64_t size_bytes = 0;
   Reserve reserve = Reserve::full;
+  Consistency consistency = Consistency::volatile_;  ///< of a free-standing one; else the window's counts
+  AllocationKind kind = AllocationKind::memory;
   std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t mode = 0600;
+  std::uint64_t challenge = 0;  ///< random; showing it again is how a later process gets the allocation back
   std::uint64_t created_unix_seconds = 0;
+  std::uint64_t expires_unix_seconds = 0;  ///< 0: never
+  std::string name;                        ///< may be empty; found under it while it is persistent
   bool operator==(const AllocationRecord&) const = default;
 };
 
-/// The processes of one job, on this node, that have a window in hand. It protects the window from being released.
+/// The processes of one job, on this node, that have a window or a free-standing allocation in hand. It protects that
+/// from being released.
 struct UseRecord {
   std::uint64_t id = 0;
-  std::uint64_t window_id = 0;
-  Uuid boot;  ///< /proc/sys/kernel/random/boot_id
+  std::uint64_t object_id = 0;  ///< of the window or allocation
+  Uuid boot;                    ///< /proc/sys/kernel/random/boot_id
   std::vector<ProcessIdentity> processes;
   bool operator==(const UseRecord&) const = default;
 };
@@ -133,7 +165,7 @@ struct ServiceRecord {
 struct StoreRecord {
   Uuid store;
   std::uint64_t capacity_bytes = 0;
-  std::uint64_t reserved_bytes = 0;  ///< sum of the allocations with Reserve::full
+  std::uint64_t reserved_bytes = 0;  ///< sum of the files with Reserve::full
   std::uint64_t next_id = 1;         ///< of windows, allocations and uses together; never given twice
   std::uint64_t created_unix_seconds = 0;
   std::string host;

@@ -81,36 +81,63 @@ struct Region {
   std::uint64_t allocation_id;
   std::uint64_t offset_bytes;
   std::uint64_t displacement_unit;
+  std::uint64_t segment_id;
   std::uint32_t node;
   std::uint8_t manifestation;
-  std::array<std::uint8_t, 3> zero;
+  std::uint8_t source;
+  std::array<std::uint8_t, 2> zero;
 };
-static_assert(sizeof(Region) == 40 && offsetof(Region, allocation_id) == 8 && offsetof(Region, offset_bytes) == 16);
-static_assert(offsetof(Region, displacement_unit) == 24 && offsetof(Region, node) == 32);
-static_assert(offsetof(Region, manifestation) == 36 && offsetof(Region, zero) == 37);
+static_assert(sizeof(Region) == 48 && offsetof(Region, allocation_id) == 8 && offsetof(Region, offset_bytes) == 16);
+static_assert(offsetof(Region, displacement_unit) == 24 && offsetof(Region, segment_id) == 32);
+static_assert(offsetof(Region, node) == 40 && offsetof(Region, manifestation) == 44);
+static_assert(offsetof(Region, source) == 45 && offsetof(Region, zero) == 46);
 
 struct Allocation {
   Header header;
   std::uint64_t id;
   std::uint64_t window_id;
+  std::uint64_t parent_id;
+  std::uint64_t offset_bytes;
+  std::uint64_t root_id;
+  std::uint64_t root_offset_bytes;
   std::uint64_t size_bytes;
+  std::uint64_t challenge;
   std::uint64_t created_unix_seconds;
+  std::uint64_t expires_unix_seconds;
   std::uint32_t uid;
+  std::uint32_t gid;
+  std::uint32_t mode;
+  std::uint32_t name_bytes;
   std::uint8_t reserve;
-  std::array<std::uint8_t, 3> zero;
+  std::uint8_t consistency;
+  std::uint8_t kind;
+  std::array<std::uint8_t, 5> zero;
+};  // then the name
+static_assert(sizeof(Allocation) == 120 && offsetof(Allocation, id) == 16 && offsetof(Allocation, window_id) == 24);
+static_assert(offsetof(Allocation, parent_id) == 32 && offsetof(Allocation, offset_bytes) == 40);
+static_assert(offsetof(Allocation, root_id) == 48 && offsetof(Allocation, root_offset_bytes) == 56);
+static_assert(offsetof(Allocation, size_bytes) == 64 && offsetof(Allocation, challenge) == 72);
+static_assert(offsetof(Allocation, created_unix_seconds) == 80 && offsetof(Allocation, expires_unix_seconds) == 88);
+static_assert(offsetof(Allocation, uid) == 96 && offsetof(Allocation, gid) == 100 && offsetof(Allocation, mode) == 104);
+static_assert(offsetof(Allocation, name_bytes) == 108 && offsetof(Allocation, reserve) == 112);
+static_assert(offsetof(Allocation, consistency) == 113 && offsetof(Allocation, kind) == 114);
+static_assert(offsetof(Allocation, zero) == 115);
+
+/// The value of a row of the table of extents.
+struct Extent {
+  std::uint64_t size_bytes;
+  std::uint64_t segment_id;
 };
-static_assert(sizeof(Allocation) == 56 && offsetof(Allocation, id) == 16 && offsetof(Allocation, window_id) == 24);
-static_assert(offsetof(Allocation, size_bytes) == 32 && offsetof(Allocation, created_unix_seconds) == 40);
-static_assert(offsetof(Allocation, uid) == 48 && offsetof(Allocation, reserve) == 52);
+static_assert(sizeof(Extent) == 16 && offsetof(Extent, segment_id) == 8);
 
 struct Use {
   Header header;
   std::uint64_t id;
-  std::uint64_t window_id;
+  std::uint64_t object_id;
   Id boot;
   std::uint64_t process_count;
 };  // then the processes
-static_assert(sizeof(Use) == 56 && offsetof(Use, id) == 16 && offsetof(Use, window_id) == 24);
+static_assert(sizeof(Use) == 56 && offsetof(Use, id) == 16 && offsetof(Use, object_id) == 24);
 static_assert(offsetof(Use, boot) == 32 && offsetof(Use, process_count) == 48);
 
 struct Process {

@@ -12,11 +12,16 @@ class StoreMemory : public Manifestation {
  public:
   explicit StoreMemory(nam::MemoryStore& memory) noexcept : memory_{memory} {}
 
-  Result<Mapping> create(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) const override {
-    return memory_.create_memory(allocation_id, bytes, reserve);
+  Result<Mapping> create(std::uint64_t allocation_id, const FilePart& part, format::RegionSource source,
+                         format::Reserve reserve) const override {
+    if (source == format::RegionSource::own) return memory_.create_memory(allocation_id, part.bytes, reserve);
+    // The memory is there, but it may be sparse, and a window that is not lazy must never meet a page that is missing.
+    if (reserve == format::Reserve::full)
+      PSNAM_CHECK(memory_.reserve_range(allocation_id, part.offset_bytes, part.bytes));
+    return open(allocation_id, part, Protection::read_write);
   }
-  Result<Mapping> open(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) const override {
-    return memory_.open_memory(allocation_id, bytes, protection);
+  Result<Mapping> open(std::uint64_t allocation_id, const FilePart& part, Protection protection) const override {
+    return memory_.open_range(allocation_id, part.offset_bytes, part.bytes, protection);
   }
 
  private:
@@ -46,6 +51,13 @@ class PersistentShm final : public StoreMemory {
   Status admits(std::size_t) const override { return {}; }
 };
 
+/// A part of an allocation or of another segment, which says by its own place which ranks can reach it.
+class Segment final : public StoreMemory {
+ public:
+  using StoreMemory::StoreMemory;
+  Status admits(std::size_t) const override { return {}; }
+};
+
 template <class T>
 std::unique_ptr<Manifestation> make(nam::MemoryStore& memory) {
   return std::make_unique<T>(memory);
@@ -56,9 +68,10 @@ struct Row {
   std::unique_ptr<Manifestation> (*factory)(nam::MemoryStore&);
 };
 
-constexpr std::array<Row, 2> kFactories{{
+constexpr std::array<Row, 3> kFactories{{
     {format::Manifestation::libnam, make<Libnam>},
     {format::Manifestation::persistent_shm, make<PersistentShm>},
+    {format::Manifestation::segment, make<Segment>},
 }};
 
 }  // namespace
@@ -66,12 +79,8 @@ constexpr std::array<Row, 2> kFactories{{
 Result<std::unique_ptr<Manifestation>> make_manifestation(format::Manifestation kind, nam::MemoryStore& memory) {
   for (const Row& row : kFactories)
     if (row.kind == kind) return row.factory(memory);
-  std::string known;
-  for (const Row& row : kFactories)
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", name_of(row.kind, format::kManifestations));
-  return Error{Code::unsupported,
-               fmt::format("psnam_manifestation = \"{}\" is not available in this version; available: {}",
-                           name_of(kind, format::kManifestations), known)};
+  return Error{Code::incompatible, fmt::format("a region has the manifestation {}, which this version does not know",
+                                               static_cast<unsigned>(kind))};
 }
 
 }  // namespace psnam::manifestations

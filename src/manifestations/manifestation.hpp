@@ -11,6 +11,12 @@
 
 namespace psnam::manifestations {
 
+/// A part of a file of memory.
+struct FilePart {
+  std::uint64_t offset_bytes = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// One way to hold a region's bytes. Stateless but for the memory store it works on.
 class Manifestation {
  public:
@@ -19,12 +25,14 @@ class Manifestation {
   /// Whether a window whose ranks are spread over `nodes` nodes can hold regions of this kind.
   [[nodiscard]] virtual Status admits(std::size_t nodes) const = 0;
 
-  /// Takes the memory of a recorded allocation; the pages are there when it returns (Reserve::full). Code::no_memory.
-  [[nodiscard]] virtual Result<Mapping> create(std::uint64_t allocation_id, std::uint64_t bytes,
-                                               format::Reserve reserve) const = 0;
+  /// Takes the memory of an allocation of a window, which is recorded: `part` of the file `allocation_id`. What is
+  /// `own` is a file that this makes; what exists already, a segment or an allocation, is given the pages that it may
+  /// lack. The pages are there when this returns (Reserve::full). Code::no_memory.
+  [[nodiscard]] virtual Result<Mapping> create(std::uint64_t allocation_id, const FilePart& part,
+                                               format::RegionSource source, format::Reserve reserve) const = 0;
 
-  /// Maps an existing allocation of this node.
-  [[nodiscard]] virtual Result<Mapping> open(std::uint64_t allocation_id, std::uint64_t bytes,
+  /// Maps a part of a file of this node.
+  [[nodiscard]] virtual Result<Mapping> open(std::uint64_t allocation_id, const FilePart& part,
                                              Protection protection) const = 0;
 };
 

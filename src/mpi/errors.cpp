@@ -34,7 +34,7 @@ constexpr std::array kClasses{
     Row{Code::name_exists, MPI_ERR_NAME},
     Row{Code::service_not_found, MPI_ERR_NAME},
     Row{Code::service_exists, MPI_ERR_SERVICE},
-    Row{Code::in_use, MPI_ERR_OTHER},
+    Row{Code::busy, MPI_ERR_OTHER},
     Row{Code::unreachable, MPI_ERR_OTHER},
     Row{Code::peer_lost, MPI_ERR_OTHER},
     Row{Code::incompatible, MPI_ERR_OTHER},

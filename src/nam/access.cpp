@@ -1,5 +1,6 @@
 #include "nam/access.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,17 +20,37 @@ Result<Caller> this_caller() {
   return caller;
 }
 
-bool may_access(const format::WindowRecord& window, AccessRight right, const Caller& caller) noexcept {
+namespace {
+
+template <class Record>
+bool mode_lets(const Record& record, AccessRight right, const Caller& caller) noexcept {
   constexpr std::uint32_t kRead = 4;
   constexpr std::uint32_t kWrite = 2;
   const std::uint32_t wanted = right == AccessRight::read_only ? kRead : kRead | kWrite;
   if (caller.uid == 0) return true;
   unsigned shift = 0;
-  if (caller.uid == window.uid)
+  if (caller.uid == record.uid)
     shift = 6;
-  else if (std::find(caller.gids.begin(), caller.gids.end(), window.gid) != caller.gids.end())
+  else if (std::find(caller.gids.begin(), caller.gids.end(), record.gid) != caller.gids.end())
     shift = 3;
-  return ((window.mode >> shift) & wanted) == wanted;
+  return ((record.mode >> shift) & wanted) == wanted;
+}
+
+}  // namespace
+
+bool may_access(const format::WindowRecord& window, AccessRight right, const Caller& caller) noexcept {
+  return mode_lets(window, right, caller);
+}
+
+bool may_access(const format::AllocationRecord& allocation, AccessRight right, const Caller& caller) noexcept {
+  return mode_lets(allocation, right, caller);
+}
+
+Status require_access(const format::AllocationRecord& allocation, AccessRight right, const Caller& caller) {
+  if (may_access(allocation, right, caller)) return {};
+  return Error{Code::access, fmt::format("the allocation {} of user {} has mode {:04o}: user {} may not {} it",
+                                         allocation.id, allocation.uid, allocation.mode, caller.uid,
+                                         right == AccessRight::read_only ? "read" : "read and write")};
 }
 
 }  // namespace psnam::nam

@@ -1,4 +1,4 @@
-// Who may use a window: the rights of its mode, as for a file.
+// Who may use a window or an allocation: the rights of its mode, as for a file.
 #pragma once
 
 #include <cstdint>
@@ -18,5 +18,10 @@ struct Caller {
 
 /// The first class that fits the caller (owner, group, others) decides alone, as for a file; user 0 always may.
 [[nodiscard]] bool may_access(const format::WindowRecord& window, AccessRight right, const Caller& caller) noexcept;
+[[nodiscard]] bool may_access(const format::AllocationRecord& allocation, AccessRight right,
+                              const Caller& caller) noexcept;
+/// Code::access.
+[[nodiscard]] Status require_access(const format::AllocationRecord& allocation, AccessRight right,
+                                    const Caller& caller);
 
 }  // namespace psnam::nam

@@ -10,6 +10,8 @@
 #include <cstdio>
 
 #include "base/system.hpp"
+#include "format/catalog_wire.hpp"
+#include "nam/keys.hpp"
 
 namespace psnam::nam {
 namespace {
@@ -19,34 +21,27 @@ constexpr const char* kLockFile = "catalog.mdb-lock";
 constexpr const char* kUnfinishedFile = "catalog.new";
 constexpr std::string_view kStoreKey = "store";
 
-constexpr std::array<TableSpec, 8> kTables{{
+constexpr std::array<TableSpec, 12> kTables{{
     {"store", false},
     {"windows", false},
     {"allocations", false},
     {"uses", false},
     {"names", false},
     {"services", false},
-    {"window_uses", true},
+    {"window_uses", true},  // as version 1 calls it, which opens its tables before it looks at the version
     {"window_services", true},
+    {"extents", false},
+    {"free_extents", false},
+    {"references", true},
+    {"allocation_names", false},
 }};
 static_assert(kTables.size() <= Environment::kMaxTables);
 
-// A removal writes new copies of the pages it changes: about four levels of eight tables, twice, since the next
+// A removal writes new copies of the pages it changes: about four levels of twelve tables, twice, since the next
 // transaction cannot use the pages of the last one yet. The rest is for what several processes do at once.
 constexpr std::uint64_t kHeadroomBytes = std::uint64_t{1} << 20;
 
 constexpr std::size_t index(Table table) noexcept { return static_cast<std::size_t>(table); }
-
-class IdKey {
- public:
-  explicit IdKey(std::uint64_t id) noexcept {
-    for (auto at = bytes_.rbegin(); at != bytes_.rend(); ++at, id >>= 8) *at = static_cast<std::byte>(id & 0xFF);
-  }
-  [[nodiscard]] Bytes bytes() const noexcept { return bytes_; }
-
- private:
-  std::array<std::byte, 8> bytes_{};
-};
 
 std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
@@ -70,6 +65,14 @@ Status remove_file(const Folder& folder, const char* file) {
   return {};
 }
 
+/// In order and without 0, which is no id.
+std::vector<std::uint64_t> each_once(std::vector<std::uint64_t> ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  if (!ids.empty() && ids.front() == 0) ids.erase(ids.begin());
+  return ids;
+}
+
 Status write_new_catalog(const Folder& folder, const format::StoreRecord& record) {
   PSNAM_TRY(const auto environment, Environment::open({.path = folder.through(kUnfinishedFile),
                                                        .shown = folder.shown(kUnfinishedFile),
@@ -86,11 +89,18 @@ Status write_new_catalog(const Folder& folder, const format::StoreRecord& record
 
 std::vector<std::uint64_t> allocations_of(const format::WindowRecord& window) {
   std::vector<std::uint64_t> ids;
+  for (const auto& region : window.regions) {
+    if (region.source == format::RegionSource::own) ids.push_back(region.allocation_id);
+    if (region.source == format::RegionSource::segment) ids.push_back(region.segment_id);
+  }
+  return each_once(std::move(ids));
+}
+
+std::vector<std::uint64_t> references_of(const format::WindowRecord& window) {
+  std::vector<std::uint64_t> ids;
   for (const auto& region : window.regions)
-    if (region.allocation_id != 0) ids.push_back(region.allocation_id);
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
+    if (region.source == format::RegionSource::existing) ids.push_back(region.segment_id);
+  return each_once(std::move(ids));
 }
 
 Result<bool> Catalog::exists(const Folder& folder) { return folder.contains(kFile); }
@@ -111,13 +121,21 @@ Status Catalog::make(const Folder& folder, const format::StoreRecord& record) {
 
 Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder) {
   PSNAM_CHECK(prepare_lock_file(folder));
+  // The store's record says which version the catalog has, and with that which tables there are.
+  const std::span<const TableSpec> tables{kTables};
   PSNAM_TRY(auto environment, Environment::open({.path = folder.through(kFile),
                                                  .shown = folder.shown(kFile),
-                                                 .tables = kTables,
+                                                 .tables = tables.first(1),
                                                  .locking = true,
                                                  .durable = !folder.in_memory()},
                                                 false));
-  return std::unique_ptr<Catalog>{new Catalog{std::move(environment)}};
+  std::unique_ptr<Catalog> catalog{new Catalog{std::move(environment)}};
+  {
+    PSNAM_TRY(CatalogTransaction transaction, catalog->read());
+    PSNAM_CHECK(transaction.store().status());
+  }
+  PSNAM_CHECK(catalog->environment_->open_more(tables.subspan(1)));
+  return catalog;
 }
 
 Result<CatalogTransaction> Catalog::read() {
@@ -181,9 +199,34 @@ Result<std::vector<Record>> CatalogTransaction::all(Table table, Decode decode) 
 Result<std::uint64_t> CatalogTransaction::id_in(Bytes value) const {
   if (value.size() != 8)
     return Error{Code::corrupt, fmt::format("{}: an id has {} bytes instead of 8", *shown_, value.size())};
-  std::uint64_t id = 0;
-  for (const std::byte byte : value) id = (id << 8) | std::to_integer<std::uint64_t>(byte);
-  return id;
+  return number_in(value, 0);
+}
+
+Result<std::optional<std::uint64_t>> CatalogTransaction::id_at(Table table, Bytes key) {
+  PSNAM_TRY(const auto found, transaction_.get(index(table), key));
+  if (!found) return std::optional<std::uint64_t>{};
+  PSNAM_TRY(const std::uint64_t id, id_in(*found));
+  return std::optional{id};
+}
+
+Result<std::vector<std::uint64_t>> CatalogTransaction::ids_at(Table table, std::uint64_t id) {
+  PSNAM_TRY(const auto values, transaction_.values(index(table), IdKey{id}.bytes()));
+  std::vector<std::uint64_t> ids;
+  for (const Bytes value : values) {
+    PSNAM_TRY(const std::uint64_t other, id_in(value));
+    ids.push_back(other);
+  }
+  return ids;
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> CatalogTransaction::names_in(Table table) {
+  std::vector<std::pair<std::string, std::uint64_t>> names;
+  PSNAM_CHECK(transaction_.each(index(table), [&](Bytes key, Bytes value) -> Status {
+    PSNAM_TRY(const std::uint64_t id, id_in(value));
+    names.emplace_back(text_of(key), id);
+    return {};
+  }));
+  return names;
 }
 
 Result<format::StoreRecord> CatalogTransaction::store() {
@@ -213,20 +256,28 @@ Result<std::optional<format::ServiceRecord>> CatalogTransaction::service(std::st
 }
 
 Result<std::optional<std::uint64_t>> CatalogTransaction::window_called(std::string_view name) {
-  PSNAM_TRY(const auto found, transaction_.get(index(Table::names), bytes_of(name)));
-  if (!found) return std::optional<std::uint64_t>{};
-  PSNAM_TRY(const std::uint64_t id, id_in(*found));
-  return std::optional{id};
+  return id_at(Table::names, bytes_of(name));
 }
 
-Result<std::vector<std::uint64_t>> CatalogTransaction::uses_of(std::uint64_t window_id) {
-  PSNAM_TRY(const auto values, transaction_.values(index(Table::window_uses), IdKey{window_id}.bytes()));
-  std::vector<std::uint64_t> ids;
-  for (const Bytes value : values) {
-    PSNAM_TRY(const std::uint64_t id, id_in(value));
-    ids.push_back(id);
-  }
-  return ids;
+Result<std::optional<std::uint64_t>> CatalogTransaction::allocation_called(std::string_view name) {
+  return id_at(Table::allocation_names, bytes_of(name));
+}
+
+Result<std::vector<std::uint64_t>> CatalogTransaction::uses_of(std::uint64_t object_id) {
+  return ids_at(Table::object_uses, object_id);
+}
+
+Result<bool> CatalogTransaction::has_uses(std::uint64_t object_id) {
+  PSNAM_TRY(const auto first, transaction_.get(index(Table::object_uses), IdKey{object_id}.bytes()));
+  return first.has_value();
+}
+
+Result<std::vector<std::uint64_t>> CatalogTransaction::windows_referring_to(std::uint64_t allocation_id) {
+  return ids_at(Table::references, allocation_id);
+}
+
+Result<std::optional<std::uint64_t>> CatalogTransaction::a_window_referring_to(std::uint64_t allocation_id) {
+  return id_at(Table::references, IdKey{allocation_id}.bytes());
 }
 
 Result<std::vector<std::string>> CatalogTransaction::services_of(std::uint64_t window_id) {
@@ -247,7 +298,7 @@ Status CatalogTransaction::put(const format::AllocationRecord& record) {
 Status CatalogTransaction::put(const format::UseRecord& record) {
   const IdKey id{record.id};
   PSNAM_CHECK(transaction_.put(index(Table::uses), id.bytes(), format::encode(record)));
-  return transaction_.put(index(Table::window_uses), IdKey{record.window_id}.bytes(), id.bytes());
+  return transaction_.put(index(Table::object_uses), IdKey{record.object_id}.bytes(), id.bytes());
 }
 
 Status CatalogTransaction::put_service(std::string_view name, const format::ServiceRecord& record) {
@@ -257,6 +308,14 @@ Status CatalogTransaction::put_service(std::string_view name, const format::Serv
 
 Status CatalogTransaction::put_name(std::string_view name, std::uint64_t window_id) {
   return transaction_.put(index(Table::names), bytes_of(name), IdKey{window_id}.bytes());
+}
+
+Status CatalogTransaction::put_allocation_name(std::string_view name, std::uint64_t allocation_id) {
+  return transaction_.put(index(Table::allocation_names), bytes_of(name), IdKey{allocation_id}.bytes());
+}
+
+Status CatalogTransaction::put_reference(std::uint64_t allocation_id, std::uint64_t window_id) {
+  return transaction_.put(index(Table::references), IdKey{allocation_id}.bytes(), IdKey{window_id}.bytes());
 }
 
 Status CatalogTransaction::erase_window(std::uint64_t id) {
@@ -270,7 +329,7 @@ Status CatalogTransaction::erase_allocation(std::uint64_t id) {
 Status CatalogTransaction::erase_use(const format::UseRecord& record) {
   const IdKey id{record.id};
   PSNAM_CHECK(transaction_.erase(index(Table::uses), id.bytes()));
-  return transaction_.erase(index(Table::window_uses), IdKey{record.window_id}.bytes(), id.bytes());
+  return transaction_.erase(index(Table::object_uses), IdKey{record.object_id}.bytes(), id.bytes());
 }
 
 Status CatalogTransaction::erase_service(std::string_view name, std::uint64_t window_id) {
@@ -280,6 +339,15 @@ Status CatalogTransaction::erase_service(std::string_view name, std::uint64_t wi
 
 Status CatalogTransaction::erase_name(std::string_view name) {
   return transaction_.erase(index(Table::names), bytes_of(name));
+}
+
+Status CatalogTransaction::erase_allocation_name(std::string_view name) {
+  return transaction_.erase(index(Table::allocation_names), bytes_of(name));
+}
+
+Status CatalogTransaction::erase_reference(std::uint64_t allocation_id, std::uint64_t window_id) {
+  const IdKey window{window_id};
+  return transaction_.erase(index(Table::references), IdKey{allocation_id}.bytes(), window.bytes());
 }
 
 Result<std::vector<format::WindowRecord>> CatalogTransaction::windows() {
@@ -295,13 +363,22 @@ Result<std::vector<format::UseRecord>> CatalogTransaction::uses() {
 }
 
 Result<std::vector<std::pair<std::string, std::uint64_t>>> CatalogTransaction::names() {
-  std::vector<std::pair<std::string, std::uint64_t>> names;
-  PSNAM_CHECK(transaction_.each(index(Table::names), [&](Bytes key, Bytes value) -> Status {
-    PSNAM_TRY(const std::uint64_t id, id_in(value));
-    names.emplace_back(text_of(key), id);
+  return names_in(Table::names);
+}
+
+Result<std::vector<std::pair<std::string, std::uint64_t>>> CatalogTransaction::allocation_names() {
+  return names_in(Table::allocation_names);
+}
+
+Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> CatalogTransaction::references() {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> references;
+  PSNAM_CHECK(transaction_.each(index(Table::references), [&](Bytes key, Bytes value) -> Status {
+    PSNAM_TRY(const std::uint64_t allocation, id_in(key));
+    PSNAM_TRY(const std::uint64_t window, id_in(value));
+    references.emplace_back(allocation, window);
     return {};
   }));
-  return names;
+  return references;
 }
 
 Result<std::vector<std::pair<std::string, format::ServiceRecord>>> CatalogTransaction::services() {

@@ -3,14 +3,18 @@
 //   table             key               value
 //   store             "store"           StoreRecord
 //   windows           id                WindowRecord
-//   allocations       id                AllocationRecord
+//   allocations       id                AllocationRecord; allocations and segments
 //   uses              id                UseRecord
 //   names             window name       id of the window; only of windows that are found by their name
 //   services          service name      ServiceRecord
-//   window_uses       window id         ids of its uses
+//   window_uses       object id         ids of the uses of a window or free-standing allocation
 //   window_services   window id         its service names
+//   extents           parent, offset    size and segment (0: free) of each extent of an allocation that has segments
+//   free_extents      parent, size, offset   the free ones among them; no value
+//   references        allocation id     ids of the windows that lie in it without owning it
+//   allocation_names  allocation name   id of the allocation; only of those that are found by their name
 //
-// An id as key or value is 8 bytes, big endian, so that the tables are in the order of the ids.
+// A number in a key, and an id as a value, is 8 bytes, big endian, so that the tables are in the order of the numbers.
 #pragma once
 
 #include <array>
@@ -26,18 +30,40 @@
 #include "format/catalog.hpp"
 #include "nam/folder.hpp"
 #include "nam/lmdb.hpp"
+#include "segments/extents.hpp"
 
 namespace psnam::nam {
 
-enum class Table : std::size_t { store, windows, allocations, uses, names, services, window_uses, window_services };
+enum class Table : std::size_t {
+  store,
+  windows,
+  allocations,
+  uses,
+  names,
+  services,
+  object_uses,
+  window_services,
+  extents,
+  free_extents,
+  references,
+  allocation_names
+};
 
 /// A window is found by its name while it is persistent, or while another node decides whether it is.
 [[nodiscard]] inline bool is_findable(const format::WindowRecord& window) noexcept {
   return window.consistency == format::Consistency::persistent || window.in_doubt;
 }
 
-/// The allocations of this store that a window has, each once, in order.
+/// The allocations and segments of this store that a window owns, each once, in order.
 [[nodiscard]] std::vector<std::uint64_t> allocations_of(const format::WindowRecord& window);
+/// Those that it lies in and does not own.
+[[nodiscard]] std::vector<std::uint64_t> references_of(const format::WindowRecord& window);
+
+/// A row of the table of extents, with its parent.
+struct ExtentRow {
+  std::uint64_t parent_id = 0;
+  segments::Extent extent;
+};
 
 /// A transaction in terms of records. Errors name the catalog's file.
 class CatalogTransaction {
@@ -53,7 +79,11 @@ class CatalogTransaction {
   [[nodiscard]] Result<std::optional<format::UseRecord>> use(std::uint64_t id);
   [[nodiscard]] Result<std::optional<format::ServiceRecord>> service(std::string_view name);
   [[nodiscard]] Result<std::optional<std::uint64_t>> window_called(std::string_view name);
-  [[nodiscard]] Result<std::vector<std::uint64_t>> uses_of(std::uint64_t window_id);
+  [[nodiscard]] Result<std::optional<std::uint64_t>> allocation_called(std::string_view name);
+  [[nodiscard]] Result<std::vector<std::uint64_t>> uses_of(std::uint64_t object_id);
+  [[nodiscard]] Result<bool> has_uses(std::uint64_t object_id);
+  [[nodiscard]] Result<std::vector<std::uint64_t>> windows_referring_to(std::uint64_t allocation_id);
+  [[nodiscard]] Result<std::optional<std::uint64_t>> a_window_referring_to(std::uint64_t allocation_id);
   [[nodiscard]] Result<std::vector<std::string>> services_of(std::uint64_t window_id);
 
   [[nodiscard]] Status put(const format::WindowRecord& record);
@@ -61,23 +91,32 @@ class CatalogTransaction {
   [[nodiscard]] Status put(const format::UseRecord& record);
   [[nodiscard]] Status put_service(std::string_view name, const format::ServiceRecord& record);
   [[nodiscard]] Status put_name(std::string_view name, std::uint64_t window_id);
+  [[nodiscard]] Status put_allocation_name(std::string_view name, std::uint64_t allocation_id);
+  [[nodiscard]] Status put_reference(std::uint64_t allocation_id, std::uint64_t window_id);
 
   [[nodiscard]] Status erase_window(std::uint64_t id);
   [[nodiscard]] Status erase_allocation(std::uint64_t id);
   [[nodiscard]] Status erase_use(const format::UseRecord& record);
   [[nodiscard]] Status erase_service(std::string_view name, std::uint64_t window_id);
   [[nodiscard]] Status erase_name(std::string_view name);
+  [[nodiscard]] Status erase_allocation_name(std::string_view name);
+  [[nodiscard]] Status erase_reference(std::uint64_t allocation_id, std::uint64_t window_id);
 
   [[nodiscard]] Result<std::vector<format::WindowRecord>> windows();
   [[nodiscard]] Result<std::vector<format::AllocationRecord>> allocations();
   [[nodiscard]] Result<std::vector<format::UseRecord>> uses();
   [[nodiscard]] Result<std::vector<std::pair<std::string, std::uint64_t>>> names();
   [[nodiscard]] Result<std::vector<std::pair<std::string, format::ServiceRecord>>> services();
+  [[nodiscard]] Result<std::vector<std::pair<std::string, std::uint64_t>>> allocation_names();
+  [[nodiscard]] Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> references();
+  [[nodiscard]] Result<std::vector<ExtentRow>> extents();
+  [[nodiscard]] Result<std::vector<ExtentRow>> free_extents();
   [[nodiscard]] Result<std::uint64_t> entries(Table table);
 
   [[nodiscard]] Status commit() { return transaction_.commit(); }
 
  private:
+  friend class CatalogExtents;
   template <class Record>
   [[nodiscard]] Result<Record> decoded(Result<Record> record) const;
   template <class Record, class Decode>
@@ -85,9 +124,27 @@ class CatalogTransaction {
   template <class Record, class Decode>
   [[nodiscard]] Result<std::vector<Record>> all(Table table, Decode decode);
   [[nodiscard]] Result<std::uint64_t> id_in(Bytes value) const;
+  [[nodiscard]] Result<std::optional<std::uint64_t>> id_at(Table table, Bytes key);
+  [[nodiscard]] Result<std::vector<std::uint64_t>> ids_at(Table table, std::uint64_t id);
+  [[nodiscard]] Result<std::vector<std::pair<std::string, std::uint64_t>>> names_in(Table table);
 
   Transaction transaction_;
   const std::string* shown_;
+};
+
+/// The extents of a transaction's allocations. The transaction outlives it.
+class CatalogExtents final : public segments::ExtentTable {
+ public:
+  explicit CatalogExtents(CatalogTransaction& catalog) noexcept : catalog_{catalog} {}
+  Result<std::optional<segments::Extent>> at(std::uint64_t parent_id, std::uint64_t offset) override;
+  Result<std::optional<segments::Extent>> next_free(std::uint64_t parent_id, std::uint64_t size,
+                                                    std::uint64_t offset) override;
+  Result<std::optional<segments::Extent>> largest_free(std::uint64_t parent_id) override;
+  Status put(std::uint64_t parent_id, const segments::Extent& extent) override;
+  Status erase(std::uint64_t parent_id, const segments::Extent& extent) override;
+
+ private:
+  CatalogTransaction& catalog_;
 };
 
 /// Thread-safe; see Environment for what a forked child may do.

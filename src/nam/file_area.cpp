@@ -103,27 +103,48 @@ Status FileArea::fill(int fd, std::uint64_t id, std::uint64_t bytes, format::Res
       return system_error(fmt::format("giving {} {} bytes", shown(id), bytes), errno);
     return {};
   }
+  return take(fd, id, 0, bytes);
+}
+
+Status FileArea::take(int fd, std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const {
   for (std::uint64_t done = 0; done < bytes;) {
     const std::uint64_t piece = std::min(kPieceBytes, bytes - done);
-    if (const int error = reserve_piece(fd, done, piece); error != 0)
+    if (const int error = reserve_piece(fd, offset + done, piece); error != 0)
       return system_error(fmt::format("reserving {} bytes for {}", bytes, shown(id)), error);
     done += piece;
   }
   return {};
 }
 
-Result<Mapping> FileArea::map(std::uint64_t id, std::uint64_t bytes, Protection protection) const {
-  const int access = protection == Protection::read_only ? O_RDONLY : O_RDWR;
-  const Fd fd{::openat(fd_.get(), file_name(id).c_str(), access | O_CLOEXEC | O_NOFOLLOW)};
+Result<Fd> FileArea::open_file(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes, int flags) const {
+  Fd fd{::openat(fd_.get(), file_name(id).c_str(), flags | O_CLOEXEC | O_NOFOLLOW)};
   if (!fd.valid() && errno == ENOENT)
     return Error{Code::name_not_found, fmt::format("there is no memory {}", shown(id)), ENOENT};
   if (!fd.valid()) return system_error(fmt::format("opening {}", shown(id)), errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return system_error(shown(id), errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
   // A mapping beyond the end of the file would be a SIGBUS for whoever touches it.
-  if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) < bytes)
-    return Error{Code::corrupt, fmt::format("{} has {} bytes instead of {}", shown(id), status.st_size, bytes)};
-  return Mapping::map(fd.get(), static_cast<std::size_t>(bytes), protection, shown(id));
+  if (!S_ISREG(status.st_mode) || size < bytes || size - bytes < offset)
+    return Error{Code::corrupt, offset == 0 ? fmt::format("{} has {} bytes instead of {}", shown(id), size, bytes)
+                                            : fmt::format("{} has {} bytes, too few for {} bytes at offset {}",
+                                                          shown(id), size, bytes, offset)};
+  return fd;
+}
+
+Result<Mapping> FileArea::map(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes,
+                              Protection protection) const {
+  PSNAM_TRY(const Fd fd, open_file(id, offset, bytes, protection == Protection::read_only ? O_RDONLY : O_RDWR));
+  return Mapping::map_range(fd.get(), offset, static_cast<std::size_t>(bytes), protection, shown(id));
+}
+
+Status FileArea::reserve(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const {
+  PSNAM_TRY(const Fd fd, open_file(id, offset, bytes, O_RDWR));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return system_error(shown(id), errno);
+  constexpr blkcnt_t kBlockBytes = 512;
+  if (status.st_blocks >= status.st_size / kBlockBytes) return {};  // all of it is there
+  return take(fd.get(), id, offset, bytes);
 }
 
 Status FileArea::remove(std::uint64_t id) const {

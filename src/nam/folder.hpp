@@ -38,7 +38,11 @@ class FileArea {
   /// The file, made of zeros if it is not there, with all its memory taken. Any number of processes may do this at
   /// once.
   [[nodiscard]] Result<Mapping> share(std::uint64_t id, std::uint64_t bytes) const;
-  [[nodiscard]] Result<Mapping> map(std::uint64_t id, std::uint64_t bytes, Protection protection) const;
+  /// A part of the file, or Code::corrupt if the file ends before it does.
+  [[nodiscard]] Result<Mapping> map(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes,
+                                    Protection protection) const;
+  /// Has memory set aside for a part of a sparse file.
+  [[nodiscard]] Status reserve(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const;
   /// Absent is fine.
   [[nodiscard]] Status remove(std::uint64_t id) const;
   /// Nothing if it is not there.
@@ -47,6 +51,8 @@ class FileArea {
   [[nodiscard]] std::string shown(std::uint64_t id) const;
 
  private:
+  [[nodiscard]] Result<Fd> open_file(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes, int flags) const;
+  [[nodiscard]] Status take(int fd, std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const;
   [[nodiscard]] Status fill(int fd, std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const;
   [[nodiscard]] Status require_room(std::uint64_t id, std::uint64_t bytes) const;
 

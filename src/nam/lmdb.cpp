@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/system.hpp"
@@ -92,6 +93,24 @@ Result<std::vector<Bytes>> Transaction::values(std::size_t table, Bytes key) {
   return found;
 }
 
+Result<std::optional<Entry>> Transaction::first_from(std::size_t table, Bytes key) {
+  Cursor cursor{*this};
+  PSNAM_CHECK(cursor.open(table));
+  Entry entry{.key = key, .value = {}};
+  PSNAM_TRY(const bool found, cursor.move(MDB_SET_RANGE, entry.key, entry.value));
+  return found ? std::optional{entry} : std::nullopt;
+}
+
+Result<std::optional<Entry>> Transaction::last_to(std::size_t table, Bytes key) {
+  Cursor cursor{*this};
+  PSNAM_CHECK(cursor.open(table));
+  Entry entry{.key = key, .value = {}};
+  PSNAM_TRY(bool found, cursor.move(MDB_SET_RANGE, entry.key, entry.value));
+  if (found && std::equal(entry.key.begin(), entry.key.end(), key.begin(), key.end())) return std::optional{entry};
+  PSNAM_TRY(found, cursor.move(found ? MDB_PREV : MDB_LAST, entry.key, entry.value));
+  return found ? std::optional{entry} : std::nullopt;
+}
+
 Result<std::uint64_t> Transaction::entries(std::size_t table) {
   MDB_stat stat{};
   const int rc = ::mdb_stat(txn_, table_handle(table), &stat);
@@ -122,7 +141,7 @@ Result<bool> Transaction::Cursor::move(MDB_cursor_op where, Bytes& key, Bytes& v
   if (rc == MDB_NOTFOUND) return false;
   if (rc != MDB_SUCCESS) return transaction_.error("reading records", rc);
   // FIRST_DUP and NEXT_DUP leave the key alone.
-  if (where == MDB_FIRST || where == MDB_NEXT) key = span_of(at);
+  if (where != MDB_FIRST_DUP && where != MDB_NEXT_DUP && where != MDB_SET) key = span_of(at);
   value = span_of(data);
   return true;
 }
@@ -158,10 +177,11 @@ Status Environment::set_up(const EnvironmentOptions& options, bool make_tables) 
 
 Status Environment::open_tables(std::span<const TableSpec> tables, bool make) {
   PSNAM_TRY(Transaction transaction, begin(make ? 0U : MDB_RDONLY));
-  for (std::size_t index = 0; index < tables.size(); ++index) {
-    const unsigned flags = (make ? MDB_CREATE : 0U) | (tables[index].several ? MDB_DUPSORT : 0U);
-    const int rc = ::mdb_dbi_open(transaction.txn_, tables[index].name, flags, &tables_[index]);
-    if (rc != MDB_SUCCESS) return lmdb_error(fmt::format("opening the table \"{}\"", tables[index].name), shown_, rc);
+  for (const TableSpec& table : tables) {
+    const unsigned flags = (make ? MDB_CREATE : 0U) | (table.several ? MDB_DUPSORT : 0U);
+    const int rc = ::mdb_dbi_open(transaction.txn_, table.name, flags, &tables_.at(open_tables_));
+    if (rc != MDB_SUCCESS) return lmdb_error(fmt::format("opening the table \"{}\"", table.name), shown_, rc);
+    ++open_tables_;
   }
   return transaction.commit();
 }

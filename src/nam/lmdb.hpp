@@ -33,6 +33,11 @@ struct TableSpec {
   bool several;
 };
 
+struct Entry {
+  Bytes key;
+  Bytes value;
+};
+
 /// What `rc` of an LMDB call on `file` means.
 [[nodiscard]] Error lmdb_error(std::string_view doing, std::string_view file, int rc);
 
@@ -56,6 +61,10 @@ class Transaction {
   [[nodiscard]] Status erase(std::size_t table, Bytes key, std::optional<Bytes> value = std::nullopt);
   /// All values of `key` in a table of several.
   [[nodiscard]] Result<std::vector<Bytes>> values(std::size_t table, Bytes key);
+  /// The first entry whose key is not before `key`.
+  [[nodiscard]] Result<std::optional<Entry>> first_from(std::size_t table, Bytes key);
+  /// The last entry whose key is not after `key`; not for a table of several values.
+  [[nodiscard]] Result<std::optional<Entry>> last_to(std::size_t table, Bytes key);
   /// Calls `visit(key, value)`, which returns a Status, for each entry in key order; it must not change the table.
   template <class Visitor>
   [[nodiscard]] Status each(std::size_t table, Visitor visit);
@@ -102,13 +111,17 @@ class Environment {
   static constexpr unsigned kReaders = 1024;
   /// Enough for a lock file of kReaders with room to spare.
   static constexpr std::size_t kLockFileBytes = 128 << 10;
-  static constexpr std::size_t kMaxTables = 8;
+  static constexpr std::size_t kMaxTables = 12;
 
-  /// Opens, or makes, the file and its tables. Tables that are missing are made only with `make_tables`.
+  /// Opens, or makes, the file and its tables. Tables that are missing are made only with `make_tables`. A table is
+  /// named by its place among all that were opened.
   static Result<std::unique_ptr<Environment>> open(const EnvironmentOptions& options, bool make_tables);
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
   ~Environment();
+
+  /// Opens more tables of a file that is there; before any thread uses it.
+  [[nodiscard]] Status open_more(std::span<const TableSpec> tables) { return open_tables(tables, false); }
 
   [[nodiscard]] Result<Transaction> begin_read() { return begin(MDB_RDONLY); }
   /// Waits for other writers of all processes. A thread must not begin a second one.
@@ -133,6 +146,7 @@ class Environment {
   pid_t process_;
   MDB_env* env_ = nullptr;
   std::array<MDB_dbi, kMaxTables> tables_{};
+  std::size_t open_tables_ = 0;
 };
 
 template <class Visitor>

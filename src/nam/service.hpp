@@ -1,10 +1,18 @@
-// The NAM service: windows, their memory, their names, and who uses them. One implementation (nam::Store), embedded in
-// the process. Knows nothing of MPI: a collective caller lets one rank of each node ask and hands on the answers.
+// The NAM service: windows, allocations, their memory, their names, and who uses them. One implementation (nam::Store),
+// embedded in the process. Knows nothing of MPI: a collective caller lets one rank of each node ask and hands on the
+// answers.
 //
-// Lifetime rule, the only one: a window is released, memory and record, when it is volatile and no live process uses
-// it. A window is born volatile, with a use by the processes that make it; making it persistent is one catalog
-// transaction, and for a persistent window that is the last step of its creation. So whatever dies half-way leaves a
-// volatile window without a live user, and the next collect() releases it.
+// Objects with a lifetime are windows and free-standing allocations. Either may be divided into segments, which belong
+// to windows and go with them; a segment may be divided again. An object has a child while a segment is cut from its
+// memory, or a window refers to it.
+//
+// Lifetime rule, the only one: an object is released, memory and record, when it is volatile, no live process uses it
+// and it has no child. It is born volatile, with a use by the processes that make it; making it persistent is one
+// catalog transaction, and the last step of the creation of a persistent one. So whatever dies half-way leaves a
+// volatile object without a live user, and the next collect() releases it.
+//
+// What is persistent lies in persistent memory only: a window in segments of a volatile object cannot be made
+// persistent, and an object with children cannot be made volatile or removed (Code::busy).
 #pragma once
 
 #include <cstdint>
@@ -28,7 +36,16 @@ struct WindowUse {
 
 enum class AccessRight { read_only, read_write };
 
-/// Windows. All functions are thread-safe; each is at most two catalog transactions.
+/// Where the memory of a draft allocation of a window comes from. A segment takes no capacity: its parent has.
+struct AllocationSource {
+  enum class Kind { fresh, existing, segment };
+  Kind kind = Kind::fresh;
+  std::uint64_t id = 0;                       ///< existing: the allocation or segment; segment: the parent
+  std::optional<std::uint64_t> offset_bytes;  ///< of a segment, in its parent; absent: the next free place is found
+  std::uint64_t alignment_bytes = 64;         ///< of a segment without an offset, in the file: a power of two
+};
+
+/// Windows. All functions are thread-safe; each is a few catalog transactions.
 class WindowService {
  public:
   virtual ~WindowService() = default;
@@ -38,11 +55,24 @@ class WindowService {
   /// allocation whose size is the largest `offset_bytes + size_bytes` among them; those of other stores carry 0. No
   /// memory file exists afterwards: see MemoryStore. A name, when not empty, is checked (Code::name_exists) but not yet
   /// found by find(). Code::no_memory when the capacity does not allow it (after a collect()).
-  virtual Result<WindowUse> create(format::WindowRecord draft, std::span<const format::ProcessIdentity> users) = 0;
+  ///
+  /// `sources[i]` says where the memory of draft allocation i+1 comes from; a new file where there is no entry.
+  /// - segment: cut from `id`, of the size of the draft allocation. The regions get the root's file and their offset in
+  ///   it, the segment as `segment_id`. Explicit offsets are cut first. Without bytes there is no segment, and the
+  ///   regions have no memory.
+  /// - existing: `id` itself, from its first byte on; its regions get its file and offset, and `id` as `segment_id`. It
+  ///   is referred to, not owned, and cannot be freed meanwhile.
+  /// The memory file exists already; see MemoryStore::reserve_range() and open_range(). Code::name_not_found for an
+  /// unknown `id`, Code::access without the right to write to it, Code::info_value for an offset that is outside the
+  /// parent or overlaps a taken part and for an alignment that is none, Code::no_memory when the parent has no free
+  /// place of that size, Code::size when an existing allocation is too small. Nothing is changed then.
+  virtual Result<WindowUse> create(format::WindowRecord draft, std::span<const AllocationSource> sources,
+                                   std::span<const format::ProcessIdentity> users) = 0;
 
   /// Makes the window persistent (and found by its name) or volatile (and not found any more) and, with `in_doubt`,
   /// leaves the decision to the home node. A window with an empty name gets `psnam-<uuid>`. Code::name_exists when the
-  /// name was taken meanwhile. Returns the name.
+  /// name was taken meanwhile; Code::info_value when it is to be persistent and lies in a volatile parent; Code::busy
+  /// when it is to be volatile and has children. Returns the name.
   virtual Result<std::string> set_consistency(std::uint64_t window_id, format::Consistency consistency,
                                               bool in_doubt) = 0;
 
@@ -59,7 +89,72 @@ class WindowService {
   /// Another use of the same window by the same processes, to be ended on its own; returns its id.
   virtual Result<std::uint64_t> duplicate(std::uint64_t use_id) = 0;
 
-  /// Ends a use; releases the window if it is volatile and this was the last one. Idempotent.
+  /// Ends a use; releases the window if it is volatile, this was the last one and it has no child. Idempotent.
+  virtual Status close(std::uint64_t use_id) = 0;
+};
+
+/// What is asked for by AllocationService::allocate().
+struct AllocationRequest {
+  std::uint64_t size_bytes = 0;
+  format::Reserve reserve = format::Reserve::full;
+  format::Consistency consistency = format::Consistency::volatile_;
+  format::AllocationKind kind = format::AllocationKind::memory;
+  std::uint32_t mode = 0600;
+  std::optional<std::uint32_t> uid;        ///< the owner, if not the caller; another one is for user 0 only
+  std::optional<std::uint32_t> gid;        ///< likewise
+  std::string name;                        ///< may be empty
+  std::uint64_t expires_unix_seconds = 0;  ///< 0: never
+};
+
+/// An allocation that was just made or is being used, and the use to end.
+struct AllocationUse {
+  format::AllocationRecord allocation;
+  std::uint64_t use_id = 0;
+};
+
+/// An allocation, or segment, as an administrator sees it.
+struct AllocationReport {
+  format::AllocationRecord allocation;
+  std::vector<format::UseRecord> uses;           ///< of a free-standing one
+  std::vector<std::uint64_t> referring_windows;  ///< windows over it
+  std::uint64_t segments = 0;                    ///< cut directly from it
+  std::uint64_t taken_bytes = 0;                 ///< by them
+  std::uint64_t largest_free_bytes = 0;          ///< in one piece
+};
+
+/// Free-standing allocations: memory with a lifetime of its own. All functions are thread-safe.
+class AllocationService {
+ public:
+  virtual ~AllocationService() = default;
+
+  /// Makes an allocation, its memory included, in use by `users`; a persistent one may have none (use_id is 0 then).
+  /// It is found by its name only when all is done. Code::no_memory, Code::name_exists, Code::access.
+  virtual Result<AllocationUse> allocate(const AllocationRequest& request,
+                                         std::span<const format::ProcessIdentity> users) = 0;
+
+  /// Code::busy when it is to be volatile and has children.
+  virtual Status set_allocation_consistency(std::uint64_t id, format::Consistency consistency) = 0;
+
+  /// Takes an allocation into use by `users`. Code::access if the calling user may not (`mode`, as for a file) or
+  /// `challenge`, when given, is not its own.
+  virtual Result<AllocationUse> open_allocation(std::uint64_t id, std::optional<std::uint64_t> challenge,
+                                                AccessRight right, std::span<const format::ProcessIdentity> users) = 0;
+
+  /// Any allocation or segment, those of windows too. Code::name_not_found.
+  virtual Result<format::AllocationRecord> find_allocation(std::uint64_t id) = 0;
+  /// A persistent one, by its name. Code::name_not_found.
+  virtual Result<format::AllocationRecord> find_allocation(std::string_view name) = 0;
+
+  /// Removes a free-standing allocation: its name goes at once, its memory when the last job that uses it, or has
+  /// something in it, has let go of that. True if it is gone already. With `recursive` the windows in it, and over it,
+  /// lose their persistence and their names with it; else Code::busy as long as there are any, naming one. Code::access
+  /// for another user's, Code::invalid_argument for one that belongs to a window.
+  virtual Result<bool> free_allocation(std::uint64_t id, bool recursive) = 0;
+
+  /// All allocations and segments.
+  virtual Result<std::vector<AllocationReport>> allocations() = 0;
+
+  /// Ends a use, as WindowService::close() does.
   virtual Status close(std::uint64_t use_id) = 0;
 };
 
@@ -85,7 +180,15 @@ class MemoryStore {
   /// Creates the file of a recorded allocation and, for Reserve::full, takes all its memory from the file system:
   /// Code::no_memory if that has not enough, and the file is gone again.
   virtual Result<Mapping> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) = 0;
-  virtual Result<Mapping> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) = 0;
+  /// Maps a part of an allocation's file; the first byte of the mapping is that at `offset_bytes`, which may be any.
+  virtual Result<Mapping> open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
+                                     Protection protection) = 0;
+  /// Has the file system set memory aside for a part of a file that was made with Reserve::lazy, so that a touch of it
+  /// is never a SIGBUS; nothing to do for others. Code::no_memory.
+  virtual Status reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) = 0;
+  [[nodiscard]] Result<Mapping> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) {
+    return open_range(allocation_id, 0, bytes, protection);
+  }
 
   /// The page through which the processes of one use synchronise: zeroed, all its memory taken. It belongs to the use
   /// and goes with it; drop_control() takes its file away as soon as every process has mapped it.

@@ -137,8 +137,13 @@ Result<Mapping> Store::create_memory(std::uint64_t allocation_id, std::uint64_t 
   return impl_->memory.create(allocation_id, bytes, reserve);
 }
 
-Result<Mapping> Store::open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) {
-  return impl_->memory.map(allocation_id, bytes, protection);
+Result<Mapping> Store::open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
+                                  Protection protection) {
+  return impl_->memory.map(root_id, offset_bytes, bytes, protection);
+}
+
+Status Store::reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) {
+  return impl_->memory.reserve(root_id, offset_bytes, bytes);
 }
 
 Result<Mapping> Store::create_control(std::uint64_t use_id, std::uint64_t bytes) {
@@ -146,7 +151,7 @@ Result<Mapping> Store::create_control(std::uint64_t use_id, std::uint64_t bytes)
 }
 
 Result<Mapping> Store::open_control(std::uint64_t use_id, std::uint64_t bytes) {
-  return impl_->control.map(use_id, bytes, Protection::read_write);
+  return impl_->control.map(use_id, 0, bytes, Protection::read_write);
 }
 
 Result<Mapping> Store::open_locks(std::uint64_t window_id, std::uint32_t ranks) {

@@ -29,14 +29,14 @@ struct StoreSummary {
   std::string host;
   std::filesystem::path folder;
   std::uint64_t capacity_bytes = 0;
-  std::uint64_t reserved_bytes = 0;  ///< sum of the allocations with Reserve::full
+  std::uint64_t reserved_bytes = 0;  ///< sum of the files with Reserve::full
   std::uint64_t file_system_bytes = 0;
   std::uint64_t file_system_free_bytes = 0;
   std::uint64_t windows = 0, allocations = 0, uses = 0, services = 0;
 };
 
 struct Collected {
-  std::uint64_t uses = 0, windows = 0, bytes = 0;
+  std::uint64_t uses = 0, windows = 0, allocations = 0, bytes = 0;  ///< allocations: free-standing ones
 };
 
 /// One window as an administrator sees it.
@@ -49,7 +49,7 @@ struct WindowReport {
 /// A disagreement between catalog and files, in one sentence each; empty when all is well.
 using Findings = std::vector<std::string>;
 
-class Store final : public WindowService, public NameService, public MemoryStore {
+class Store final : public WindowService, public AllocationService, public NameService, public MemoryStore {
  public:
   /// Opens, or makes, the store, refuses a folder of another user or with a mode that lets others in (Code::access) and
   /// one on a network file system (Code::unsupported), and releases what dead processes left. One Store for a folder in
@@ -57,7 +57,8 @@ class Store final : public WindowService, public NameService, public MemoryStore
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   ~Store() override;
 
-  Result<WindowUse> create(format::WindowRecord draft, std::span<const format::ProcessIdentity> users) override;
+  Result<WindowUse> create(format::WindowRecord draft, std::span<const AllocationSource> sources,
+                           std::span<const format::ProcessIdentity> users) override;
   Result<std::string> set_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt) override;
   Result<format::WindowRecord> find(std::string_view name) override;
   Result<WindowUse> open(std::string_view name, AccessRight right,
@@ -66,12 +67,24 @@ class Store final : public WindowService, public NameService, public MemoryStore
   Result<std::uint64_t> duplicate(std::uint64_t use_id) override;
   Status close(std::uint64_t use_id) override;
 
+  Result<AllocationUse> allocate(const AllocationRequest& request,
+                                 std::span<const format::ProcessIdentity> users) override;
+  Status set_allocation_consistency(std::uint64_t id, format::Consistency consistency) override;
+  Result<AllocationUse> open_allocation(std::uint64_t id, std::optional<std::uint64_t> challenge, AccessRight right,
+                                        std::span<const format::ProcessIdentity> users) override;
+  Result<format::AllocationRecord> find_allocation(std::uint64_t id) override;
+  Result<format::AllocationRecord> find_allocation(std::string_view name) override;
+  Result<bool> free_allocation(std::uint64_t id, bool recursive) override;
+  Result<std::vector<AllocationReport>> allocations() override;
+
   Status publish(std::string_view service, std::string_view port_name) override;
   Result<std::string> lookup(std::string_view service) override;
   Status unpublish(std::string_view service, std::string_view port_name) override;
 
   Result<Mapping> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) override;
-  Result<Mapping> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) override;
+  Result<Mapping> open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
+                             Protection protection) override;
+  Status reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) override;
   Result<Mapping> create_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Status drop_control(std::uint64_t use_id) override;
@@ -83,12 +96,12 @@ class Store final : public WindowService, public NameService, public MemoryStore
   Result<StoreSummary> summary();
   Result<std::vector<WindowReport>> list();
   /// Removes a persistent window: its name goes at once, its memory when the last job that uses it has let go. True if
-  /// it is gone already.
+  /// it is gone already. Code::busy when it has children.
   Result<bool> remove(std::string_view name);
-  /// The sum of the fully reserved allocations shall not exceed `bytes` from now on. What is there already stays, even
+  /// The sum of the fully reserved files shall not exceed `bytes` from now on. What is there already stays, even
   /// if it is more. Code::invalid_argument for 0 and for more than the file system has.
   Status set_capacity(std::uint64_t bytes);
-  /// Releases what is volatile and has no live user.
+  /// Releases what is volatile, or has expired, and has neither a live user nor a child.
   Result<Collected> collect();
   /// What opening this store released.
   [[nodiscard]] Collected released_at_open() const;

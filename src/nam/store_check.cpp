@@ -95,13 +95,13 @@ void check_windows(const Contents& all, Findings& findings) {
 
 Status check_uses(CatalogTransaction& transaction, const Contents& all, Findings& findings) {
   for (const auto& [id, use] : all.uses) {
-    if (!all.windows.contains(use.window_id))
-      findings.push_back(fmt::format("use {} is of window {}, which is missing", id, use.window_id));
-    PSNAM_TRY(const auto uses, transaction.uses_of(use.window_id));
+    if (!all.windows.contains(use.object_id))
+      findings.push_back(fmt::format("use {} is of window {}, which is missing", id, use.object_id));
+    PSNAM_TRY(const auto uses, transaction.uses_of(use.object_id));
     if (std::find(uses.begin(), uses.end(), id) == uses.end())
-      findings.push_back(fmt::format("window {} does not know its use {}", use.window_id, id));
+      findings.push_back(fmt::format("window {} does not know its use {}", use.object_id, id));
   }
-  PSNAM_TRY(const std::uint64_t known, transaction.entries(Table::window_uses));
+  PSNAM_TRY(const std::uint64_t known, transaction.entries(Table::object_uses));
   if (known != all.uses.size())
     findings.push_back(fmt::format("the windows know {} uses, there are {}", known, all.uses.size()));
   PSNAM_TRY(const std::uint64_t led, transaction.entries(Table::window_services));

@@ -3,22 +3,29 @@
 // Why the store survives the death of any process at any point, and any number of processes at once:
 // - Decisions are LMDB transactions: one writer at a time, all or nothing, a dead writer's transaction never happened.
 // - Ids are never given twice, so a file of memory belongs to one record for ever, and removing it twice does no harm.
-// - A window is released in two transactions. The first leaves it volatile, without a name and without a use; from then
-// on
-//   nobody can take it into use: names are how windows are opened, uses how they are duplicated, and set_consistency()
-//   refuses a window without uses. Its files are removed outside. The second removes the records, if they are still
-//   there, and gives the capacity back. Whoever dies in between leaves what the first transaction left, and collect()
-//   of anybody goes on from there; two that do it at once find nothing left to do the second time.
+// - An object is released in two transactions. The first leaves it volatile, without a name, a use and a child; from
+//   then on nobody can take it into use: names are how windows are opened, uses how they are duplicated, and an
+//   allocation whose owner has neither persistence nor a use is refused to whoever would use, divide or refer to it.
+//   Its files are removed outside. The second removes the records, if they are still there, and gives the capacity, and
+//   the bytes of its segments, back. Whoever dies in between leaves what the first transaction left, and collect() of
+//   anybody goes on from there; two that do it at once find nothing left to do the second time.
+// - An object that is only kept by its children goes with the last of them: the transaction that removes a child's
+//   records names the parents that nothing else keeps, and they are released next. Who dies before that leaves parents
+//   that collect() finds.
+// - A segment's record and its row among the extents change in one transaction, so no byte has two owners or none.
 // - That a process has ended is for ever, so a use found dead outside a transaction is dead inside it too.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "nam/access.hpp"
 #include "nam/catalog.hpp"
 #include "nam/folder.hpp"
 #include "nam/identity.hpp"
@@ -27,15 +34,15 @@
 namespace psnam::nam {
 
 struct Store::Impl {
-  /// Uses and windows that a pass over the catalog found to be without life.
+  /// Uses and objects that a pass over the catalog found to be without life.
   struct Dead {
     std::vector<std::uint64_t> uses;
-    std::vector<std::uint64_t> windows;  ///< released already but for their files and records
+    std::vector<std::uint64_t> objects;  ///< kept by nothing, except maybe their children
   };
-  /// A window between the two transactions of its release.
+  /// An object between the two transactions of its release.
   struct Release {
-    std::uint64_t window_id = 0;
-    std::vector<std::uint64_t> allocations;
+    std::uint64_t object_id = 0;
+    std::vector<std::uint64_t> files;
   };
   struct Ended {
     std::uint64_t uses = 0;
@@ -52,21 +59,48 @@ struct Store::Impl {
   std::uint64_t pid_namespace = 0;
   Collected released_at_open;
 
-  /// `draft` with its ids, recorded with its allocations and its use.
-  Result<WindowUse> record_window(format::WindowRecord draft, std::span<const format::ProcessIdentity> users);
-  [[nodiscard]] format::UseRecord use_of(std::uint64_t window_id, std::span<const format::ProcessIdentity> users) const;
+  /// `draft` with its ids, recorded with its memory and its use.
+  Result<WindowUse> record_window(format::WindowRecord draft, std::span<const AllocationSource> sources,
+                                  std::span<const format::ProcessIdentity> users);
+  Result<std::string> set_window_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt);
+  /// A volatile allocation with its use, and without its file.
+  Result<AllocationUse> record_allocation(const AllocationRequest& request, const Caller& caller,
+                                          std::span<const format::ProcessIdentity> users);
+  /// Records a use of an object.
+  Result<std::uint64_t> record_use(CatalogTransaction& transaction, std::uint64_t object_id,
+                                   std::span<const format::ProcessIdentity> users);
+  Status change_consistency(std::uint64_t allocation_id, format::Consistency consistency);
+  /// Takes the names and the persistence of an allocation, and with `recursive` of all that lies in it; returns the ids
+  /// of all these.
+  Result<std::vector<std::uint64_t>> withdraw_allocation(std::uint64_t id, bool recursive, const Caller& caller);
+  /// Of the uses of `objects`, those of dead processes.
+  Result<std::vector<std::uint64_t>> dead_uses_of(std::span<const std::uint64_t> objects);
+  [[nodiscard]] format::UseRecord use_of(std::uint64_t object_id, std::span<const format::ProcessIdentity> users) const;
 
   /// Releases what has no life.
   Result<Collected> collect();
+  /// Does `attempt`, and again if it failed with one of `codes` and there was something to collect.
+  template <class Attempt>
+  auto with_cleaning(std::initializer_list<Code> codes, Attempt attempt) -> decltype(attempt());
   Result<Dead> find_dead();
-  /// Ends `uses` and releases those of their windows, and of `windows`, that nothing holds any more.
-  Result<Collected> end(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> windows);
-  Result<Ended> end_in_catalog(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> windows);
-  Result<Collected> finish(const Ended& ended);
-  Result<std::uint64_t> forget(const Ended& ended);
+  /// Ends `uses` and releases those of their objects, and of `objects`, that nothing keeps any more, and whatever was
+  /// kept by those alone.
+  Result<Collected> end(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> objects);
+  Result<Ended> end_in_catalog(std::span<const std::uint64_t> uses, std::vector<std::uint64_t> candidates);
+  /// Removes files and records of `ended`; returns the parents that nothing keeps any more.
+  Result<std::vector<std::uint64_t>> finish(const Ended& ended, Collected& collected);
   /// Removes files that no record knows.
   Status sweep(const FileArea& area, Table table);
 };
+
+template <class Attempt>
+auto Store::Impl::with_cleaning(std::initializer_list<Code> codes, Attempt attempt) -> decltype(attempt()) {
+  auto made = attempt();
+  if (made || std::find(codes.begin(), codes.end(), made.error().code) == codes.end()) return made;
+  PSNAM_TRY(const Collected collected, collect());
+  if (collected.windows == 0 && collected.allocations == 0) return made;
+  return attempt();
+}
 
 /// Takes a window's name out of the catalog. The service names that lead to it stay until its records go, so that who
 /// published them can still unpublish them; they are not found meanwhile.
@@ -75,6 +109,11 @@ struct Store::Impl {
 [[nodiscard]] Status check_window_name(std::string_view name);
 /// Code::info_value unless `name` is 1 to 255 bytes without control characters.
 [[nodiscard]] Status check_service_name(std::string_view name);
+/// Takes the capacity for a new allocation out of `store`. Code::no_memory.
+[[nodiscard]] Status reserve_capacity(format::StoreRecord& store, const format::AllocationRecord& allocation,
+                                      const Folder& folder);
+/// Code::info_value unless `name` is one that a window could have.
+[[nodiscard]] Status check_name(std::string_view name, std::string_view of_what);
 [[nodiscard]] Error no_such_window(std::string_view name, const Folder& folder);
 
 }  // namespace psnam::nam

@@ -1,24 +1,112 @@
-// How windows of the embedded store end: closed, removed, or left by the dead. See store_impl.hpp for why this is safe.
+// How windows and allocations of the embedded store end: closed, removed, or left by the dead. See store_impl.hpp for
+// why this is safe.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
+#include "nam/objects.hpp"
 #include "nam/store_impl.hpp"
 
 namespace psnam::nam {
 
+namespace {
+
+/// The files of memory of an object. Segments have none.
+std::vector<std::uint64_t> files_of(const Object& object) {
+  std::vector<std::uint64_t> files;
+  if (!object.window) {
+    if (object.allocation->parent_id == 0) files.push_back(object.id);
+    return files;
+  }
+  for (const auto& region : object.window->regions)
+    if (region.source == format::RegionSource::own && region.allocation_id != 0) files.push_back(region.allocation_id);
+  return files;
+}
+
+/// The records of a released object, and what its end means for others.
+class Funeral {
+ public:
+  Funeral(CatalogTransaction& transaction, format::StoreRecord& store) noexcept
+      : transaction_{transaction}, store_{store} {}
+
+  /// Removes the records of `object`, if it is still there.
+  Status bury(std::uint64_t id, Collected& collected) {
+    PSNAM_TRY(const auto object, find_object(transaction_, id));
+    if (!object) return {};  // somebody else has finished this release
+    for (const std::uint64_t memory : object->memory()) PSNAM_CHECK(give_back(memory, collected));
+    if (!object->window) {
+      ++collected.allocations;
+      return {};
+    }
+    for (const std::uint64_t allocation : references_of(*object->window)) {
+      PSNAM_CHECK(transaction_.erase_reference(allocation, id));
+      PSNAM_CHECK(let_go_of(allocation));
+    }
+    PSNAM_TRY(const auto services, transaction_.services_of(id));
+    for (const auto& service : services) PSNAM_CHECK(transaction_.erase_service(service, id));
+    ++collected.windows;
+    return transaction_.erase_window(id);
+  }
+  /// The objects that may have been kept by what was buried.
+  [[nodiscard]] std::set<std::uint64_t> parents() && { return std::move(parents_); }
+
+ private:
+  Status give_back(std::uint64_t id, Collected& collected) {
+    PSNAM_TRY(const auto allocation, transaction_.allocation(id));
+    if (!allocation) return {};
+    PSNAM_CHECK(transaction_.erase_allocation(id));
+    if (allocation->parent_id != 0) return give_to_parent(*allocation);
+    if (allocation->reserve == format::Reserve::full) {
+      collected.bytes += allocation->size_bytes;
+      store_.reserved_bytes -= std::min(allocation->size_bytes, store_.reserved_bytes);
+    }
+    return {};
+  }
+  Status give_to_parent(const format::AllocationRecord& segment) {
+    PSNAM_TRY(const auto parent, transaction_.allocation(segment.parent_id));
+    if (!parent)
+      return Error{Code::corrupt,
+                   fmt::format("the parent {} of the segment {} has no record", segment.parent_id, segment.id)};
+    CatalogExtents extents{transaction_};
+    PSNAM_CHECK(segments::release(
+        extents, parent_of(*parent),
+        {.offset_bytes = segment.offset_bytes, .size_bytes = segment.size_bytes, .segment_id = segment.id}));
+    parents_.insert(owner_of(*parent));
+    return {};
+  }
+  Status let_go_of(std::uint64_t allocation_id) {
+    PSNAM_TRY(const auto allocation, transaction_.allocation(allocation_id));
+    if (allocation) parents_.insert(owner_of(*allocation));
+    return {};
+  }
+
+  CatalogTransaction& transaction_;
+  format::StoreRecord& store_;
+  std::set<std::uint64_t> parents_;
+};
+
+}  // namespace
+
 Result<Store::Impl::Dead> Store::Impl::find_dead() {
   std::vector<format::UseRecord> uses;
   Dead dead;
+  const std::uint64_t now = now_unix_seconds();
   {
     PSNAM_TRY(CatalogTransaction transaction, catalog->read());
     PSNAM_TRY(uses, transaction.uses());
-    PSNAM_TRY(const auto windows, transaction.windows());
-    for (const auto& window : windows) {
-      if (is_findable(window)) continue;
-      PSNAM_TRY(const auto users, transaction.uses_of(window.id));
-      if (users.empty()) dead.windows.push_back(window.id);
-    }
+    const auto consider = [&](Object object) -> Status {
+      PSNAM_TRY(const bool abandoned, is_abandoned(transaction, object, now));
+      if (abandoned) dead.objects.push_back(object.id);
+      return {};
+    };
+    PSNAM_TRY(auto windows, transaction.windows());
+    for (auto& window : windows)
+      PSNAM_CHECK(consider({.id = window.id, .window = std::move(window), .allocation = {}}));
+    PSNAM_TRY(auto allocations, transaction.allocations());
+    for (auto& allocation : allocations)
+      if (allocation.window_id == 0)
+        PSNAM_CHECK(consider({.id = allocation.id, .window = {}, .allocation = std::move(allocation)}));
   }
   Judge judge{boot, pid_namespace};
   for (const auto& use : uses)
@@ -29,72 +117,92 @@ Result<Store::Impl::Dead> Store::Impl::find_dead() {
 Result<Collected> Store::Impl::collect() {
   PSNAM_CHECK(catalog->settle());
   PSNAM_TRY(const Dead dead, find_dead());
-  if (dead.uses.empty() && dead.windows.empty()) return Collected{};
-  return end(dead.uses, dead.windows);
+  if (dead.uses.empty() && dead.objects.empty()) return Collected{};
+  return end(dead.uses, dead.objects);
 }
 
-Result<Collected> Store::Impl::end(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> windows) {
+Result<Collected> Store::Impl::end(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> objects) {
   // The shared page before the record of the use: a page without a record would belong to nobody.
   for (const std::uint64_t use : uses) PSNAM_CHECK(control.remove(use));
-  PSNAM_TRY(const Ended ended, end_in_catalog(uses, windows));
-  return finish(ended);
+  Collected collected;
+  PSNAM_TRY(Ended ended, end_in_catalog(uses, {objects.begin(), objects.end()}));
+  collected.uses = ended.uses;
+  while (!ended.releases.empty()) {
+    PSNAM_TRY(auto parents, finish(ended, collected));
+    if (parents.empty()) break;
+    PSNAM_TRY(ended, end_in_catalog({}, std::move(parents)));
+  }
+  return collected;
 }
 
 Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint64_t> uses,
-                                                       std::span<const std::uint64_t> windows) {
+                                                       std::vector<std::uint64_t> candidates) {
   Ended ended;
-  std::vector<std::uint64_t> candidates{windows.begin(), windows.end()};
+  bool changed = false;
+  const std::uint64_t now = now_unix_seconds();
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   for (const std::uint64_t id : uses) {
     PSNAM_TRY(const auto use, transaction.use(id));
     if (!use) continue;
     PSNAM_CHECK(transaction.erase_use(*use));
     ++ended.uses;
-    candidates.push_back(use->window_id);
+    candidates.push_back(use->object_id);
+    changed = true;
   }
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
   for (const std::uint64_t id : candidates) {
-    PSNAM_TRY(const auto window, transaction.window(id));
-    if (!window || is_findable(*window)) continue;
-    PSNAM_TRY(const auto users, transaction.uses_of(id));
-    if (users.empty()) ended.releases.push_back({.window_id = id, .allocations = allocations_of(*window)});
+    PSNAM_TRY(auto object, find_object(transaction, id));
+    if (!object) continue;
+    PSNAM_TRY(const bool abandoned, is_abandoned(transaction, *object, now));
+    if (!abandoned) continue;
+    PSNAM_TRY(const auto child, any_child(transaction, *object));
+    if (child) continue;
+    if (object->persistent()) {  // it has expired
+      PSNAM_CHECK(withdraw(transaction, *object));
+      changed = true;
+    }
+    ended.releases.push_back({.object_id = id, .files = files_of(*object)});
   }
-  // Without a use to end, the catalog says already what this transaction would say.
-  if (ended.uses != 0) PSNAM_CHECK(transaction.commit());
+  // Without a change, the catalog says already what this transaction would say.
+  if (changed) PSNAM_CHECK(transaction.commit());
   return ended;
 }
 
-Result<Collected> Store::Impl::finish(const Ended& ended) {
-  Collected collected{.uses = ended.uses, .windows = ended.releases.size(), .bytes = 0};
-  if (ended.releases.empty()) return collected;
+Result<std::vector<std::uint64_t>> Store::Impl::finish(const Ended& ended, Collected& collected) {
   for (const auto& release : ended.releases) {
-    for (const std::uint64_t allocation : release.allocations) PSNAM_CHECK(memory.remove(allocation));
-    PSNAM_CHECK(locks.remove(release.window_id));
+    for (const std::uint64_t file : release.files) PSNAM_CHECK(memory.remove(file));
+    PSNAM_CHECK(locks.remove(release.object_id));
   }
-  PSNAM_TRY(collected.bytes, forget(ended));
-  return collected;
-}
-
-Result<std::uint64_t> Store::Impl::forget(const Ended& ended) {
+  const std::uint64_t now = now_unix_seconds();
+  std::vector<std::uint64_t> parents;
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_TRY(format::StoreRecord store, transaction.store());
-  std::uint64_t bytes = 0;
-  for (const auto& release : ended.releases) {
-    for (const std::uint64_t id : release.allocations) {
-      PSNAM_TRY(const auto allocation, transaction.allocation(id));
-      if (!allocation) continue;  // somebody else has finished this release
-      if (allocation->reserve == format::Reserve::full) bytes += allocation->size_bytes;
-      PSNAM_CHECK(transaction.erase_allocation(id));
-    }
-    PSNAM_TRY(const auto services, transaction.services_of(release.window_id));
-    for (const auto& service : services) PSNAM_CHECK(transaction.erase_service(service, release.window_id));
-    PSNAM_CHECK(transaction.erase_window(release.window_id));
+  Funeral funeral{transaction, store};
+  for (const auto& release : ended.releases) PSNAM_CHECK(funeral.bury(release.object_id, collected));
+  for (const std::uint64_t id : std::move(funeral).parents()) {
+    PSNAM_TRY(const auto parent, find_object(transaction, id));
+    if (!parent) continue;
+    PSNAM_TRY(const bool abandoned, is_abandoned(transaction, *parent, now));
+    if (abandoned) parents.push_back(id);
   }
-  store.reserved_bytes -= std::min(bytes, store.reserved_bytes);
   PSNAM_CHECK(transaction.put(store));
   PSNAM_CHECK(transaction.commit());
-  return bytes;
+  return parents;
+}
+
+Result<std::vector<std::uint64_t>> Store::Impl::dead_uses_of(std::span<const std::uint64_t> objects) {
+  Judge judge{boot, pid_namespace};
+  std::vector<std::uint64_t> dead;
+  PSNAM_TRY(CatalogTransaction transaction, catalog->read());
+  for (const std::uint64_t object : objects) {
+    PSNAM_TRY(const auto ids, transaction.uses_of(object));
+    for (const std::uint64_t id : ids) {
+      PSNAM_TRY(const auto use, transaction.use(id));
+      if (use && !judge.may_be_alive(*use)) dead.push_back(id);
+    }
+  }
+  return dead;
 }
 
 Status Store::Impl::sweep(const FileArea& area, Table table) {
@@ -130,35 +238,24 @@ Result<Collected> Store::collect() {
 
 Result<bool> Store::remove(std::string_view name) {
   if (!check_window_name(name)) return no_such_window(name, impl_->folder);
-  std::vector<format::UseRecord> uses;
-  std::uint64_t window_id = 0;
-  {
+  const auto withdraw_window = [&]() -> Result<std::uint64_t> {
     PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
     PSNAM_TRY(const auto id, transaction.window_called(name));
     if (!id) return no_such_window(name, impl_->folder);
-    PSNAM_TRY(auto window, transaction.window(*id));
+    PSNAM_TRY(auto window, find_object(transaction, *id));
     if (!window)
       return Error{Code::corrupt,
                    fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(), name, *id)};
-    PSNAM_CHECK(withdraw_name(transaction, *window));
-    window->consistency = format::Consistency::volatile_;
-    window->in_doubt = false;
-    PSNAM_CHECK(transaction.put(*window));
-    PSNAM_TRY(const auto use_ids, transaction.uses_of(*id));
-    for (const std::uint64_t use_id : use_ids) {
-      PSNAM_TRY(auto use, transaction.use(use_id));
-      if (use) uses.push_back(std::move(*use));
-    }
-    window_id = *id;
+    PSNAM_CHECK(refuse_children(transaction, *window, "removed"));
+    PSNAM_CHECK(withdraw(transaction, *window));
     PSNAM_CHECK(transaction.commit());
-  }
-  Judge judge{impl_->boot, impl_->pid_namespace};
-  std::vector<std::uint64_t> dead;
-  for (const auto& use : uses)
-    if (!judge.may_be_alive(use)) dead.push_back(use.id);
-  PSNAM_CHECK(impl_->end(dead, {{window_id}}));
+    return *id;
+  };
+  PSNAM_TRY(const std::uint64_t id, impl_->with_cleaning({Code::busy}, withdraw_window));
+  PSNAM_TRY(const auto dead, impl_->dead_uses_of({{id}}));
+  PSNAM_CHECK(impl_->end(dead, {{id}}));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
-  PSNAM_TRY(const auto left, transaction.window(window_id));
+  PSNAM_TRY(const auto left, transaction.window(id));
   return !left.has_value();
 }
 

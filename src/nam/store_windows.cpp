@@ -2,37 +2,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "nam/access.hpp"
+#include "nam/draft_memory.hpp"
+#include "nam/objects.hpp"
 #include "nam/store_impl.hpp"
 
 namespace psnam::nam {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 255;
-
-/// An allocation that a draft asks for.
-struct Wanted {
-  std::uint64_t draft_id = 0;
-  std::uint64_t size_bytes = 0;
-  std::uint64_t id = 0;  ///< once given
-};
-
-Result<std::vector<Wanted>> wanted_allocations(const format::WindowRecord& draft) {
-  std::vector<Wanted> wanted;
-  for (const auto& region : draft.regions) {
-    if (region.offset_bytes > std::numeric_limits<std::uint64_t>::max() - region.size_bytes)
-      return Error{Code::size, fmt::format("a region of {} bytes at offset {} ends beyond 2^64", region.size_bytes,
-                                           region.offset_bytes)};
-    if (region.allocation_id == 0) continue;
-    auto found = std::find_if(wanted.begin(), wanted.end(),
-                              [&](const Wanted& other) { return other.draft_id == region.allocation_id; });
-    if (found == wanted.end()) found = wanted.insert(found, Wanted{.draft_id = region.allocation_id});
-    found->size_bytes = std::max(found->size_bytes, region.offset_bytes + region.size_bytes);
-  }
-  return wanted;
-}
 
 Status check_users(std::span<const format::ProcessIdentity> users) {
   if (users.empty()) return Error{Code::invalid_argument, "a window is used by at least one process"};
@@ -48,33 +27,31 @@ Status check_draft(const format::WindowRecord& draft) {
   return {};
 }
 
-/// Takes the capacity for `wanted` out of `store` and gives it ids.
-Status reserve(format::StoreRecord& store, std::vector<Wanted>& wanted, format::Reserve kind, const Folder& folder) {
-  for (auto& allocation : wanted) {
-    allocation.id = store.next_id++;
-    if (kind == format::Reserve::lazy) continue;
-    if (allocation.size_bytes > store.capacity_bytes - std::min(store.reserved_bytes, store.capacity_bytes))
-      return Error{Code::no_memory,
-                   fmt::format("the store {} has {} of {} bytes left, {} more are wanted", folder.path().string(),
-                               store.capacity_bytes - std::min(store.reserved_bytes, store.capacity_bytes),
-                               store.capacity_bytes, allocation.size_bytes)};
-    store.reserved_bytes += allocation.size_bytes;
-  }
-  return {};
-}
-
-void give_ids(format::WindowRecord& draft, const std::vector<Wanted>& wanted) {
-  for (auto& region : draft.regions)
-    for (const auto& allocation : wanted)
-      if (region.allocation_id != 0 && allocation.draft_id == region.allocation_id) {
-        region.allocation_id = allocation.id;
-        break;
-      }
-}
-
 Error name_taken(std::string_view name, const Folder& folder) {
   return Error{Code::name_exists,
                fmt::format("the store {} has a window called \"{}\" already", folder.path().string(), name)};
+}
+
+/// Code::info_value unless all that `window` lies in without owning it is persistent.
+Status require_lasting_memory(CatalogTransaction& transaction, const format::WindowRecord& window) {
+  for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
+    const auto& region = window.regions[rank];
+    if (region.segment_id == 0) continue;
+    PSNAM_TRY(auto below, transaction.allocation(region.segment_id));
+    if (below && region.source == format::RegionSource::segment) {
+      PSNAM_TRY(below, transaction.allocation(below->parent_id));
+    }
+    if (!below)
+      return Error{Code::corrupt, fmt::format("the memory {} of rank {} of window {} has no record, or no parent",
+                                              region.segment_id, rank, window.id)};
+    PSNAM_TRY(const auto owner, find_object(transaction, owner_of(*below)));
+    if (!owner || !owner->persistent())
+      return Error{Code::info_value,
+                   fmt::format("the window {} cannot be persistent: rank {} lies in the allocation {}, which goes with "
+                               "the volatile {}",
+                               window.id, rank, below->id, owner ? owner->shown() : "window that made it")};
+  }
+  return {};
 }
 
 Error no_window_with(std::uint64_t id, const Folder& folder) {
@@ -89,32 +66,46 @@ Error no_such_window(std::string_view name, const Folder& folder) {
                fmt::format("the store {} has no window called \"{}\"", folder.path().string(), name)};
 }
 
-Status check_window_name(std::string_view name) {
+Status check_name(std::string_view name, std::string_view of_what) {
   const bool printable = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < '\x7f'; });
   if (name.empty() || name.size() > kMaxNameBytes || !printable)
-    return Error{Code::info_value, fmt::format("\"{}\" cannot be a window's name: 1 to {} printable ASCII characters "
+    return Error{Code::info_value, fmt::format("\"{}\" cannot be {} name: 1 to {} printable ASCII characters "
                                                "without blanks are known, this has {} bytes",
-                                               name, kMaxNameBytes, name.size())};
+                                               name, of_what, kMaxNameBytes, name.size())};
   return {};
 }
 
-format::UseRecord Store::Impl::use_of(std::uint64_t window_id, std::span<const format::ProcessIdentity> users) const {
-  return {.id = 0, .window_id = window_id, .boot = boot, .processes = {users.begin(), users.end()}};
+Status check_window_name(std::string_view name) { return check_name(name, "a window's"); }
+
+Status reserve_capacity(format::StoreRecord& store, const format::AllocationRecord& allocation, const Folder& folder) {
+  if (allocation.reserve == format::Reserve::lazy) return {};
+  const std::uint64_t left = store.capacity_bytes - std::min(store.reserved_bytes, store.capacity_bytes);
+  if (allocation.size_bytes > left)
+    return Error{Code::no_memory,
+                 fmt::format("the store {} has {} of {} bytes left, {} more are wanted", folder.path().string(), left,
+                             store.capacity_bytes, allocation.size_bytes)};
+  store.reserved_bytes += allocation.size_bytes;
+  return {};
 }
 
-Result<WindowUse> Store::create(format::WindowRecord draft, std::span<const format::ProcessIdentity> users) {
+format::UseRecord Store::Impl::use_of(std::uint64_t object_id, std::span<const format::ProcessIdentity> users) const {
+  return {.id = 0, .object_id = object_id, .boot = boot, .processes = {users.begin(), users.end()}};
+}
+
+Result<WindowUse> Store::create(format::WindowRecord draft, std::span<const AllocationSource> sources,
+                                std::span<const format::ProcessIdentity> users) {
   PSNAM_CHECK(check_users(users));
   PSNAM_CHECK(check_draft(draft));
-  auto made = impl_->record_window(draft, users);
-  if (made || made.error().code != Code::no_memory) return made;
-  PSNAM_TRY(const Collected collected, impl_->collect());
-  if (collected.windows == 0) return made;
-  return impl_->record_window(std::move(draft), users);
+  const auto record = [&] { return impl_->record_window(draft, sources, users); };
+  // What the dead hold may be what is in the way: capacity, or a place in a parent.
+  if (sources.empty()) return impl_->with_cleaning({Code::no_memory}, record);
+  return impl_->with_cleaning({Code::no_memory, Code::info_value}, record);
 }
 
-Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft,
+Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft, std::span<const AllocationSource> sources,
                                              std::span<const format::ProcessIdentity> users) {
-  PSNAM_TRY(auto wanted, wanted_allocations(draft));
+  PSNAM_TRY(DraftMemory wanted, DraftMemory::of(draft, sources));
+  PSNAM_TRY(const Caller caller, this_caller());
   PSNAM_CHECK(catalog->require_room(format::encode(draft).size()));
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   if (!draft.name.empty()) {
@@ -125,17 +116,9 @@ Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft,
   draft.id = store.next_id++;
   draft.consistency = format::Consistency::volatile_;
   draft.in_doubt = false;
-  PSNAM_CHECK(reserve(store, wanted, draft.reserve, folder));
-  give_ids(draft, wanted);
+  PSNAM_CHECK(wanted.take(transaction, store, draft, caller, folder));
   format::UseRecord use = use_of(draft.id, users);
   use.id = store.next_id++;
-  for (const auto& allocation : wanted)
-    PSNAM_CHECK(transaction.put(format::AllocationRecord{.id = allocation.id,
-                                                         .window_id = draft.id,
-                                                         .size_bytes = allocation.size_bytes,
-                                                         .reserve = draft.reserve,
-                                                         .uid = draft.uid,
-                                                         .created_unix_seconds = draft.created_unix_seconds}));
   PSNAM_CHECK(transaction.put(draft));
   PSNAM_CHECK(transaction.put(use));
   PSNAM_CHECK(transaction.put(store));
@@ -144,32 +127,41 @@ Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft,
 }
 
 Status withdraw_name(CatalogTransaction& transaction, const format::WindowRecord& window) {
+  if (window.name.empty()) return {};
   PSNAM_TRY(const auto owner, transaction.window_called(window.name));
   if (owner == window.id) return transaction.erase_name(window.name);
   return {};
 }
 
 Result<std::string> Store::set_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt) {
+  return impl_->with_cleaning({Code::busy},
+                              [&] { return impl_->set_window_consistency(window_id, consistency, in_doubt); });
+}
+
+Result<std::string> Store::Impl::set_window_consistency(std::uint64_t window_id, format::Consistency consistency,
+                                                        bool in_doubt) {
   const bool to_be_found = consistency == format::Consistency::persistent || in_doubt;
-  if (to_be_found) PSNAM_CHECK(impl_->catalog->require_room(0));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  if (to_be_found) PSNAM_CHECK(catalog->require_room(0));
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_TRY(auto window, transaction.window(window_id));
-  if (!window) return no_window_with(window_id, impl_->folder);
+  if (!window) return no_window_with(window_id, folder);
   PSNAM_TRY(const auto uses, transaction.uses_of(window_id));
-  if (uses.empty() && !is_findable(*window)) return no_window_with(window_id, impl_->folder);
+  if (uses.empty() && !is_findable(*window)) return no_window_with(window_id, folder);
   if (to_be_found) {
+    PSNAM_CHECK(require_lasting_memory(transaction, *window));
     if (window->name.empty()) window->name = fmt::format("psnam-{}", format::to_string(window->uuid));
     PSNAM_TRY(const auto owner, transaction.window_called(window->name));
-    if (owner && *owner != window_id) return name_taken(window->name, impl_->folder);
+    if (owner && *owner != window_id) return name_taken(window->name, folder);
     if (!owner) PSNAM_CHECK(transaction.put_name(window->name, window_id));
-  } else if (!window->name.empty()) {
+  } else if (is_findable(*window)) {
+    PSNAM_CHECK(refuse_children(transaction, {.id = window_id, .window = window, .allocation = {}}, "made volatile"));
     PSNAM_CHECK(withdraw_name(transaction, *window));
   }
   window->consistency = consistency;
   window->in_doubt = in_doubt;
   PSNAM_CHECK(transaction.put(*window));
   PSNAM_CHECK(transaction.commit());
-  if (!to_be_found && uses.empty()) PSNAM_CHECK(impl_->end({}, {{window_id}}));
+  if (!to_be_found && uses.empty()) PSNAM_CHECK(end({}, {{window_id}}));
   return std::move(window->name);
 }
 
@@ -207,13 +199,19 @@ Result<WindowUse> Store::open(std::string_view name, AccessRight right,
     return Error{Code::access,
                  fmt::format("the window \"{}\" of user {} has mode {:04o}: user {} may not {} it", name, window->uid,
                              window->mode, caller.uid, right == AccessRight::read_only ? "read" : "read and write")};
+  PSNAM_TRY(const std::uint64_t use_id, impl_->record_use(transaction, *id, users));
+  PSNAM_CHECK(transaction.commit());
+  return WindowUse{.window = std::move(*window), .use_id = use_id};
+}
+
+Result<std::uint64_t> Store::Impl::record_use(CatalogTransaction& transaction, std::uint64_t object_id,
+                                              std::span<const format::ProcessIdentity> users) {
   PSNAM_TRY(format::StoreRecord store, transaction.store());
-  format::UseRecord use = impl_->use_of(*id, users);
+  format::UseRecord use = use_of(object_id, users);
   use.id = store.next_id++;
   PSNAM_CHECK(transaction.put(use));
   PSNAM_CHECK(transaction.put(store));
-  PSNAM_CHECK(transaction.commit());
-  return WindowUse{.window = std::move(*window), .use_id = use.id};
+  return use.id;
 }
 
 Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {

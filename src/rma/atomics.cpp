@@ -36,7 +36,7 @@ void strips(Op op, Element element, const Side& target, const Side& origin, cons
 }  // namespace
 
 Kernel find_kernel(Op op, Kind kind) noexcept {
-  Kernel found;
+  Kernel found = nullptr;
   if (kind >= Kind::float_int)
     found = detail::pair_kernel(op, kind);
   else if (op == Op::replace || op == Op::no_op)
@@ -45,34 +45,20 @@ Kernel find_kernel(Op op, Kind kind) noexcept {
     found = detail::floating_kernel(op, kind);
   else
     found = detail::integer_kernel(op, kind);
-  assert(found.alone != nullptr);
+  assert(found != nullptr);
   return found;
 }
 
 void accumulate(Op op, Element element, const Side& target, const Side& origin, const Side* result, StripeLocks& locks,
                 const std::byte* region_base) noexcept {
   const Kernel kernel = find_kernel(op, element.kind());
-  strips(op, element, target, origin, result, [&](const Strip& strip) {
-    kernel.indivisible(strip, Stripes{&locks, region_base});
-  });
-}
-
-void accumulate_alone(Op op, Element element, const Side& target, const Side& origin, const Side* result) noexcept {
-  const Kernel kernel = find_kernel(op, element.kind());
-  strips(op, element, target, origin, result, kernel.alone);
+  strips(op, element, target, origin, result, [&](const Strip& strip) { kernel(strip, Stripes{&locks, region_base}); });
 }
 
 void accumulate_array(Op op, Element element, std::byte* target, const std::byte* origin, std::byte* result,
                       std::size_t n, StripeLocks& locks, const std::byte* region_base) noexcept {
   if (n == 0) return;
-  find_kernel(op, element.kind())
-      .indivisible(array_strip(op, element, target, origin, result, n), Stripes{&locks, region_base});
-}
-
-void accumulate_array_alone(Op op, Element element, std::byte* target, const std::byte* origin, std::byte* result,
-                            std::size_t n) noexcept {
-  if (n == 0) return;
-  find_kernel(op, element.kind()).alone(array_strip(op, element, target, origin, result, n));
+  find_kernel(op, element.kind())(array_strip(op, element, target, origin, result, n), Stripes{&locks, region_base});
 }
 
 void detail::compare_and_swap_locked(std::size_t bytes, std::byte* target, const std::byte* origin,

@@ -21,14 +21,9 @@ namespace psnam::rma {
 void accumulate(Op op, Element element, const Side& target, const Side& origin, const Side* result, StripeLocks& locks,
                 const std::byte* region_base) noexcept;
 
-/// The same while the caller alone uses the target: simple loops, no locks.
-void accumulate_alone(Op op, Element element, const Side& target, const Side& origin, const Side* result) noexcept;
-
 /// The same for `n` elements of a predefined type on each side, a pair type's with its gaps. `result` may be null.
 void accumulate_array(Op op, Element element, std::byte* target, const std::byte* origin, std::byte* result,
                       std::size_t n, StripeLocks& locks, const std::byte* region_base) noexcept;
-void accumulate_array_alone(Op op, Element element, std::byte* target, const std::byte* origin, std::byte* result,
-                            std::size_t n) noexcept;
 
 namespace detail {
 

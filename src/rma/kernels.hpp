@@ -1,5 +1,4 @@
-// The loops of accumulates, one pair for each operation and kind of value: indivisible element by element, and simple
-// ones for who has the target alone.
+// The loops of accumulates, one for each operation and kind of value: indivisible element by element.
 //
 // Why it works. Writers and readers of an element are all threads of all processes that map the region, each through
 // the code here (the program's own loads and stores are outside of MPI's promises). Whether an element is changed by
@@ -53,12 +52,10 @@ struct Stripes {
   const std::byte* region_base;
 };
 
-struct Kernel {
-  void (*indivisible)(const Strip&, const Stripes&) noexcept = nullptr;
-  void (*alone)(const Strip&) noexcept = nullptr;
-};
+/// Changes the elements of a strip, each indivisibly.
+using Kernel = void (*)(const Strip&, const Stripes&) noexcept;
 
-/// The loops for an operation that is allowed on the kind.
+/// The loop for an operation that is allowed on the kind.
 [[nodiscard]] Kernel find_kernel(Op op, Kind kind) noexcept;
 
 namespace detail {
@@ -107,11 +104,6 @@ inline constexpr bool kReplaces = std::is_same_v<F, Replace>;
 template <class F, class V>
 class Loops {
  public:
-  static void alone(const Strip& strip) noexcept {
-    if (!Memory<V>::kGap && dense(strip)) return alone_dense(strip.target, strip.origin, strip.result, strip.n);
-    for (std::size_t i = 0; i < strip.n; ++i) alone_one(strip.target_at(i), strip.origin_at(i), strip.result_at(i));
-  }
-
   static void indivisible(const Strip& strip, const Stripes& stripes) noexcept {
     if constexpr (kFitsAnInstruction<V>) {
       if (by_one_instruction<V>()) {
@@ -134,6 +126,12 @@ class Loops {
   static bool dense(const Strip& strip) noexcept {
     return strip.target_stride == kSize && (kOnlyReads<F> || strip.origin_stride == kSize) &&
            (strip.result == nullptr || strip.result_stride == kSize);
+  }
+
+  // Simple loops, for what a transaction or a lock makes indivisible.
+  static void alone(const Strip& strip) noexcept {
+    if (!Memory<V>::kGap && dense(strip)) return alone_dense(strip.target, strip.origin, strip.result, strip.n);
+    for (std::size_t i = 0; i < strip.n; ++i) alone_one(strip.target_at(i), strip.origin_at(i), strip.result_at(i));
   }
 
   static void alone_one(std::byte* target, const std::byte* origin, std::byte* result) noexcept {
@@ -343,7 +341,7 @@ class Loops {
 
 template <class F, class V>
 [[nodiscard]] constexpr Kernel kernel() noexcept {
-  return Kernel{&Loops<F, V>::indivisible, &Loops<F, V>::alone};
+  return &Loops<F, V>::indivisible;
 }
 
 }  // namespace detail

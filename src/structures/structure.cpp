@@ -99,14 +99,21 @@ const Structure& structure(format::Structure kind) noexcept {
   return std::find_if(kTable.begin(), kTable.end(), [kind](const Row& row) { return row.kind == kind; })->get();
 }
 
-std::uint64_t allocation_bytes(std::span<const format::RegionRecord> regions, std::size_t rank) noexcept {
+bool share_allocation(const format::RegionRecord& one, const format::RegionRecord& other) noexcept {
+  return one.allocation_id == other.allocation_id && one.segment_id == other.segment_id && one.node == other.node;
+}
+
+manifestations::FilePart file_part(std::span<const format::RegionRecord> regions, std::size_t rank) noexcept {
   const format::RegionRecord& own = regions[rank];
-  std::uint64_t bytes = 0;
-  if (own.allocation_id == 0) return bytes;
-  for (const format::RegionRecord& region : regions)
-    if (region.allocation_id == own.allocation_id && region.node == own.node)
-      bytes = std::max(bytes, region.offset_bytes + region.size_bytes);
-  return bytes;
+  if (own.allocation_id == 0) return {};
+  std::uint64_t begin = own.offset_bytes;
+  std::uint64_t end = own.offset_bytes + own.size_bytes;
+  for (const format::RegionRecord& region : regions) {
+    if (!share_allocation(region, own)) continue;
+    begin = std::min(begin, region.offset_bytes);
+    end = std::max(end, region.offset_bytes + region.size_bytes);
+  }
+  return {begin, end - begin};
 }
 
 }  // namespace psnam::structures

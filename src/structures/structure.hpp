@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "format/catalog.hpp"
+#include "manifestations/manifestation.hpp"
 
 namespace psnam::structures {
 
@@ -34,7 +35,12 @@ class Structure {
 
 [[nodiscard]] const Structure& structure(format::Structure kind) noexcept;
 
-/// Bytes of the allocation that the region of `rank` lies in; 0 if it has no memory.
-[[nodiscard]] std::uint64_t allocation_bytes(std::span<const format::RegionRecord> regions, std::size_t rank) noexcept;
+/// Whether two regions lie in the same allocation of their window: its own file, a segment, or one that existed before.
+[[nodiscard]] bool share_allocation(const format::RegionRecord& one, const format::RegionRecord& other) noexcept;
+
+/// Where the regions lie that share the allocation of the region of `rank`, as one part of the file; empty if it has no
+/// memory. A file of the window's own begins with the part.
+[[nodiscard]] manifestations::FilePart file_part(std::span<const format::RegionRecord> regions,
+                                                 std::size_t rank) noexcept;
 
 }  // namespace psnam::structures

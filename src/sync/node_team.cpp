@@ -21,6 +21,7 @@
 
 #include "base/process.hpp"
 #include "format/control_page.hpp"
+#include "sync/progress.hpp"
 #include "sync/team.hpp"
 
 namespace psnam::sync {
@@ -108,12 +109,6 @@ class NodeTeam final : public Team {
     std::memcpy(cell.message, error.message.data(), cell.message_bytes);
   }
 
-  /// Lets the MPI library make progress: the process waited for may itself be waiting for a message of ours.
-  void poll() const noexcept {
-    int flag = 0;
-    real_.Iprobe(MPI_ANY_SOURCE, 0, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE);
-  }
-
   Status wait(std::atomic<std::uint32_t>& word, std::uint32_t generation, std::uint32_t awaited) {
     const auto start = Clock::now();
     auto next_check = start + kAliveCheckTime;
@@ -124,7 +119,7 @@ class NodeTeam final : public Team {
           __builtin_ia32_pause();
         }
       if (has_come(word, generation)) return {};
-      poll();
+      make_progress(real_);
       if (!crowded_ && turn % 8 != 0) continue;
       const auto now = Clock::now();
       if (!crowded_ && now - start < kSpinTime) continue;

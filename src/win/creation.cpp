@@ -15,6 +15,7 @@
 #include "win/assembly.hpp"
 #include "win/consistency.hpp"
 #include "win/job.hpp"
+#include "win/sources.hpp"
 
 namespace psnam::win {
 namespace {
@@ -30,6 +31,7 @@ struct Facts {
   format::Consistency consistency;
   format::Structure structure;
   format::Reserve reserve;
+  SourceWish source;
 };
 
 /// A key that must have the same value on all ranks.
@@ -82,6 +84,7 @@ class Creation {
   Status exchange_facts();
   Status check_name();
   Status plan();
+  Status plan_sources();
   void place_on_nodes(std::vector<format::RegionRecord> regions);
   Status check_reachable(std::span<const format::RegionRecord> regions) const;
   Status record();
@@ -104,6 +107,7 @@ class Creation {
   std::unique_ptr<Job> job_;
   std::vector<std::uint32_t> job_node_;  ///< of each node of the record
   format::WindowRecord draft_;
+  std::vector<nam::AllocationSource> sources_;  ///< of the allocations of draft_
   std::unique_ptr<WindowParts> parts_ = std::make_unique<WindowParts>();
 };
 
@@ -152,7 +156,8 @@ Status Creation::exchange_facts() {
                  info_.manifestation,
                  info_.consistency,
                  info_.structure,
-                 info_.reserve};
+                 info_.reserve,
+                 source_wish(info_)};
   };
   auto mine = describe();
   const Facts facts = mine ? *mine : Facts{};
@@ -173,6 +178,21 @@ Status Creation::check_name() {
         Error{Code::info_value, fmt::format("{} must be the same on all ranks: \"{}\" on rank {} is not that of rank 0",
                                             kNameKey, info_.name, rank_)};
   return team_.agree(std::move(mine));
+}
+
+/// The keys of the rank that takes the memory count: a structure of one allocation does not look at those of the
+/// others.
+Status Creation::plan_sources() {
+  const structures::Structure& structure = structures::structure(info_.structure);
+  for (std::uint32_t rank = 0; rank < draft_.regions.size(); ++rank) {
+    const std::uint64_t draft_id = draft_.regions[rank].allocation_id;
+    if (draft_id == 0 || draft_id <= sources_.size()) continue;
+    const std::uint32_t creator = structure.creator(rank);
+    PSNAM_TRY(const nam::AllocationSource source,
+              source_of(facts_[creator].source, facts_[creator].size_bytes, creator));
+    sources_.push_back(source);
+  }
+  return {};
 }
 
 Status Creation::check_reachable(std::span<const format::RegionRecord> regions) const {
@@ -210,6 +230,7 @@ Status Creation::plan() {
   PSNAM_TRY(auto regions, structures::structure(info_.structure).plan(requests));
   PSNAM_CHECK(check_reachable(regions));
   place_on_nodes(std::move(regions));
+  PSNAM_CHECK(plan_sources());
 
   std::vector<format::NodeRecord> nodes{parts_->store->node()};
   if (job_->nodes() > 1) {
@@ -238,13 +259,13 @@ Status Creation::record() {
     format::WindowRecord own = draft_;
     for (format::RegionRecord& region : own.regions)
       if (region.node != parts_->node) region.allocation_id = 0;
-    auto use = parts_->store->create(std::move(own), job_->my_processes(identities_));
+    auto use = parts_->store->create(std::move(own), sources_, job_->my_processes(identities_));
     if (use) {
       ids = {use->window.id, use->use_id};
       parts_->use = std::move(*use);
       parts_->use_owner = true;
     } else {
-      recorded = use.take_error();
+      recorded = with_source_keys(use.take_error(), sources_);
     }
   }
   PSNAM_CHECK(team_.agree(std::move(recorded)));

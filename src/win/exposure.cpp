@@ -11,13 +11,13 @@ namespace {
 Status attach_hosted(const Real& real, const Job& job, int my_rank, const format::WindowRecord& window,
                      std::span<const std::uint32_t> job_node, Regions& regions, MPI_Win native,
                      std::vector<std::uint64_t>& addresses) {
-  std::set<std::uint64_t> attached;
+  std::set<const std::byte*> attached;
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
     const format::RegionRecord& region = window.regions[rank];
     if (region.size_bytes == 0 || host_of(job, job_node[region.node], rank) != static_cast<std::uint32_t>(my_rank))
       continue;
     PSNAM_TRY(std::byte* const base, regions.map(rank));
-    if (const auto bytes = regions.allocation(rank); attached.insert(region.allocation_id).second)
+    if (const auto bytes = regions.allocation(rank); attached.insert(bytes.data()).second)
       if (const int rc = real.Win_attach(native, bytes.data(), static_cast<MPI_Aint>(bytes.size())); rc != MPI_SUCCESS)
         return sync::mpi_error(real, "MPI_Win_attach", rc);
     MPI_Aint address = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 
 namespace psnam::win {
@@ -40,17 +41,55 @@ Status set_name(CreateInfo& info, const std::string& value) {
   return {};
 }
 
-Status refuse_allocation_id(CreateInfo&, const std::string& value) {
-  return Error{Code::unsupported,
-               fmt::format("{} = \"{}\": windows over existing allocations are not available in this version",
-                           kLibnamAllocationIdKey, value)};
+/// A number in decimal digits alone; a sign or a blank is none of it.
+Result<std::uint64_t> number(std::string_view key, const std::string& value, std::string_view what) {
+  std::uint64_t parsed = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+  if (error != std::errc{} || end != value.data() + value.size())
+    return Error{Code::info_value,
+                 fmt::format("{} = \"{}\" is not {}: known values are decimal numbers below 2^64", key, value, what)};
+  return parsed;
 }
 
-template <const std::string_view& Key>
-Status refuse_segment_key(CreateInfo& info, const std::string& value) {
-  if (info.manifestation == format::Manifestation::segment) return {};
-  return Error{Code::info_key, fmt::format("{} = \"{}\" goes with {} = \"psnam_manifestation_segment\" only", Key,
-                                           value, kManifestationKey)};
+Result<std::uint64_t> allocation_id(std::string_view key, const std::string& value) {
+  PSNAM_TRY(const std::uint64_t id, number(key, value, "the id of an allocation"));
+  if (id == 0) return Error{Code::info_value, fmt::format("{} = \"0\": the ids of allocations begin at 1", key)};
+  return id;
+}
+
+Status require_manifestation(const CreateInfo& info, format::Manifestation wanted, std::string_view key,
+                             const std::string& value) {
+  if (info.manifestation == wanted) return {};
+  return Error{Code::info_key, fmt::format("{} = \"{}\" goes with {} = \"{}\" only", key, value, kManifestationKey,
+                                           name_of(wanted, format::kManifestations))};
+}
+
+Status set_libnam_allocation_id(CreateInfo& info, const std::string& value) {
+  PSNAM_CHECK(require_manifestation(info, format::Manifestation::libnam, kLibnamAllocationIdKey, value));
+  PSNAM_TRY(info.libnam_allocation_id, allocation_id(kLibnamAllocationIdKey, value));
+  return {};
+}
+
+Status set_segment_allocation_id(CreateInfo& info, const std::string& value) {
+  PSNAM_CHECK(require_manifestation(info, format::Manifestation::segment, kSegmentAllocationIdKey, value));
+  PSNAM_TRY(info.segment_allocation_id, allocation_id(kSegmentAllocationIdKey, value));
+  return {};
+}
+
+Status set_segment_offset(CreateInfo& info, const std::string& value) {
+  PSNAM_CHECK(require_manifestation(info, format::Manifestation::segment, kSegmentOffsetKey, value));
+  PSNAM_TRY(info.segment_offset_bytes, number(kSegmentOffsetKey, value, "an offset in bytes"));
+  return {};
+}
+
+Status set_segment_alignment(CreateInfo& info, const std::string& value) {
+  PSNAM_CHECK(require_manifestation(info, format::Manifestation::segment, kSegmentAlignmentKey, value));
+  PSNAM_TRY(const std::uint64_t bytes, number(kSegmentAlignmentKey, value, "an alignment in bytes"));
+  if (!std::has_single_bit(bytes) || bytes > kMaxSegmentAlignmentBytes)
+    return Error{Code::info_value, fmt::format("{} = \"{}\": known values are the powers of two from 1 to {}",
+                                               kSegmentAlignmentKey, value, kMaxSegmentAlignmentBytes)};
+  info.segment_alignment_bytes = bytes;
+  return {};
 }
 
 enum class Use { create, connect, read_back };
@@ -62,7 +101,7 @@ struct Row {
 };
 
 // The manifestation comes first: later rows look at it.
-constexpr std::array<Row, 13> kKeys{{
+constexpr std::array<Row, 14> kKeys{{
     {kManifestationKey, Use::create,
      [](CreateInfo& info, const std::string& value) {
        return set_choice<&CreateInfo::manifestation, format::kManifestations>(info, kManifestationKey, value);
@@ -75,9 +114,10 @@ constexpr std::array<Row, 13> kKeys{{
      [](CreateInfo& info, const std::string& value) {
        return set_choice<&CreateInfo::structure, format::kStructures>(info, kStructureKey, value);
      }},
-    {kLibnamAllocationIdKey, Use::create, refuse_allocation_id},
-    {kSegmentAllocationIdKey, Use::create, refuse_segment_key<kSegmentAllocationIdKey>},
-    {kSegmentOffsetKey, Use::create, refuse_segment_key<kSegmentOffsetKey>},
+    {kLibnamAllocationIdKey, Use::create, set_libnam_allocation_id},
+    {kSegmentAllocationIdKey, Use::create, set_segment_allocation_id},
+    {kSegmentOffsetKey, Use::create, set_segment_offset},
+    {kSegmentAlignmentKey, Use::create, set_segment_alignment},
     {kNameKey, Use::create, set_name},
     {kModeKey, Use::create, set_mode},
     {kReserveKey, Use::create,

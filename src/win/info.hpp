@@ -33,6 +33,7 @@ inline constexpr std::string_view kStructureKey = "psnam_structure";
 inline constexpr std::string_view kLibnamAllocationIdKey = "psnam_libnam_allocation_id";
 inline constexpr std::string_view kSegmentAllocationIdKey = "psnam_segment_allocation_id";
 inline constexpr std::string_view kSegmentOffsetKey = "psnam_segment_offset";
+inline constexpr std::string_view kSegmentAlignmentKey = "psnam_segment_alignment";
 inline constexpr std::string_view kNameKey = "psnam_window_name";
 inline constexpr std::string_view kModeKey = "psnam_window_mode";
 inline constexpr std::string_view kReserveKey = "psnam_reserve";
@@ -40,6 +41,10 @@ inline constexpr std::string_view kBaseptrKey = "psnam_baseptr";
 inline constexpr std::string_view kAllocationIdKey = "psnam_allocation_id";
 inline constexpr std::string_view kConnectKey = "psnam_window_connect";
 inline constexpr std::string_view kAccessKey = "psnam_access";
+
+/// Of a segment whose place the library finds: a cache line.
+inline constexpr std::uint64_t kDefaultSegmentAlignmentBytes = 64;
+inline constexpr std::uint64_t kMaxSegmentAlignmentBytes = std::uint64_t{1} << 30;
 
 /// What the keys of MPI_Win_allocate ask for.
 struct CreateInfo {
@@ -50,6 +55,10 @@ struct CreateInfo {
   std::uint32_t mode = 0600;
   Baseptr baseptr = Baseptr::null;
   std::string name;
+  std::uint64_t libnam_allocation_id = 0;   ///< 0: a new allocation
+  std::uint64_t segment_allocation_id = 0;  ///< what to cut from; 0: not told
+  std::optional<std::uint64_t> segment_offset_bytes;
+  std::uint64_t segment_alignment_bytes = kDefaultSegmentAlignmentBytes;
 };
 
 using KeyValue = std::pair<std::string, std::string>;

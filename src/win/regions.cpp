@@ -18,26 +18,29 @@ Regions::Regions(const format::WindowRecord& record, std::uint32_t node, nam::Me
   }
 }
 
-std::uint64_t Regions::allocation_bytes(std::size_t rank) const {
-  return structures::allocation_bytes(record_.regions, rank);
+Regions::Part Regions::part_of(std::size_t rank) const noexcept {
+  const format::RegionRecord& region = record_.regions[rank];
+  return {{region.allocation_id, region.segment_id}, structures::file_part(record_.regions, rank)};
 }
 
 Result<std::unique_ptr<manifestations::Manifestation>> Regions::manifestation(std::size_t rank) const {
   return manifestations::make_manifestation(record_.regions[rank].manifestation, *memory_);
 }
 
-void Regions::publish(std::size_t rank, std::byte* allocation_base) noexcept {
-  targets_[rank].base.store(allocation_base + record_.regions[rank].offset_bytes, std::memory_order_release);
+void Regions::publish(std::size_t rank, const Part& part, std::byte* part_base) noexcept {
+  targets_[rank].base.store(part_base + (record_.regions[rank].offset_bytes - part.where.offset_bytes),
+                            std::memory_order_release);
 }
 
 Status Regions::create(std::size_t rank) {
-  const std::uint64_t id = record_.regions[rank].allocation_id;
+  const format::RegionRecord& region = record_.regions[rank];
+  const Part part = part_of(rank);
   PSNAM_TRY(const auto how, manifestation(rank));
-  PSNAM_TRY(Mapping mapping, how->create(id, allocation_bytes(rank), record_.reserve));
+  PSNAM_TRY(Mapping mapping, how->create(region.allocation_id, part.where, region.source, record_.reserve));
   const std::lock_guard lock{mutex_};
   std::byte* const base = mapping.data();
-  mappings_.insert_or_assign(id, std::move(mapping));
-  publish(rank, base);
+  mappings_.insert_or_assign(part.key, std::move(mapping));
+  publish(rank, part, base);
   return {};
 }
 
@@ -46,13 +49,14 @@ Result<std::byte*> Regions::map(std::size_t rank) {
   if (id == 0 || !targets_[rank].local) return static_cast<std::byte*>(nullptr);
   const std::lock_guard lock{mutex_};
   if (std::byte* const base = targets_[rank].base.load(std::memory_order_acquire)) return base;
-  auto found = mappings_.find(id);
+  const Part part = part_of(rank);
+  auto found = mappings_.find(part.key);
   if (found == mappings_.end()) {
     PSNAM_TRY(const auto how, manifestation(rank));
-    PSNAM_TRY(Mapping mapping, how->open(id, allocation_bytes(rank), protection_));
-    found = mappings_.emplace(id, std::move(mapping)).first;
+    PSNAM_TRY(Mapping mapping, how->open(id, part.where, protection_));
+    found = mappings_.emplace(part.key, std::move(mapping)).first;
   }
-  publish(rank, found->second.data());
+  publish(rank, part, found->second.data());
   return targets_[rank].base.load(std::memory_order_relaxed);
 }
 
@@ -63,7 +67,7 @@ void Regions::place(std::size_t rank, int host, MPI_Aint address) noexcept {
 
 std::span<std::byte> Regions::allocation(std::size_t rank) noexcept {
   const std::lock_guard lock{mutex_};
-  const auto found = mappings_.find(record_.regions[rank].allocation_id);
+  const auto found = mappings_.find(part_of(rank).key);
   if (found == mappings_.end()) return {};
   return {found->second.data(), found->second.bytes()};
 }

@@ -51,9 +51,14 @@ class Regions {
   [[nodiscard]] std::span<std::byte> allocation(std::size_t rank) noexcept;
 
  private:
-  [[nodiscard]] std::uint64_t allocation_bytes(std::size_t rank) const;
+  /// What is mapped at once: an allocation of the window, whose regions lie in it.
+  struct Part {
+    std::pair<std::uint64_t, std::uint64_t> key;  ///< file and segment
+    manifestations::FilePart where;
+  };
+  [[nodiscard]] Part part_of(std::size_t rank) const noexcept;
   Result<std::unique_ptr<manifestations::Manifestation>> manifestation(std::size_t rank) const;
-  void publish(std::size_t rank, std::byte* allocation_base) noexcept;
+  void publish(std::size_t rank, const Part& part, std::byte* part_base) noexcept;
 
   const format::WindowRecord& record_;
   nam::MemoryStore* memory_;  ///< null where no region is local
@@ -61,7 +66,7 @@ class Regions {
   std::size_t count_;
   std::unique_ptr<Target[]> targets_;
   std::mutex mutex_;
-  std::map<std::uint64_t, Mapping> mappings_;  ///< by allocation id
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Mapping> mappings_;  ///< by Part::key
 };
 
 }  // namespace psnam::win

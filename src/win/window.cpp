@@ -14,6 +14,7 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
       target_total_{static_cast<std::uint32_t>(parts->regions->size())},
       context_{context},
       parts_{std::move(parts)},
+      consistency_{record().consistency},
       epochs_{target_total_} {
   if (context.options().epoch_checks == EpochChecks::relaxed) resting_ = allowed() | Permission::flush;
   forbid_all();
@@ -29,32 +30,63 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
 
 Window::~Window() = default;
 
-std::vector<KeyValue> Window::keys_in_force() const {
+namespace {
+
+/// The allocation or segment that a region lies in, as users name it.
+std::uint64_t memory_id(const format::RegionRecord& region) noexcept {
+  return region.source == format::RegionSource::own ? region.allocation_id : region.segment_id;
+}
+
+}  // namespace
+
+/// Where the memory of `region` came from, if it was there before the window and is on this node.
+Status Window::add_source(const format::RegionRecord& region, std::vector<KeyValue>& pairs) const {
+  if (region.segment_id == 0 || parts_->store == nullptr) return {};
+  if (region.source == format::RegionSource::existing) {
+    pairs.emplace_back(kLibnamAllocationIdKey, fmt::format("{}", region.segment_id));
+    return {};
+  }
+  PSNAM_TRY(const format::AllocationRecord segment, parts_->store->find_allocation(region.segment_id));
+  pairs.emplace_back(kSegmentAllocationIdKey, fmt::format("{}", segment.parent_id));
+  pairs.emplace_back(kSegmentOffsetKey, fmt::format("{}", segment.offset_bytes));
+  return {};
+}
+
+Result<std::vector<KeyValue>> Window::keys_in_force() const {
   const format::WindowRecord& window = record();
+  const format::Consistency consistency = consistency_.load(std::memory_order_relaxed);
   const auto own =
       static_cast<std::size_t>(parts_->rank) < window.regions.size() ? static_cast<std::size_t>(parts_->rank) : 0;
   std::vector<KeyValue> pairs{
       {std::string{kManifestationKey},
        std::string{name_of(window.regions[own].manifestation, format::kManifestations)}},
-      {std::string{kConsistencyKey}, std::string{name_of(window.consistency, format::kConsistencies)}},
+      {std::string{kConsistencyKey}, std::string{name_of(consistency, format::kConsistencies)}},
       {std::string{kStructureKey}, std::string{name_of(window.structure, format::kStructures)}},
       {std::string{kModeKey}, fmt::format("{:04o}", window.mode)},
       {std::string{kReserveKey}, std::string{name_of(window.reserve, format::kReserves)}},
       {std::string{kBaseptrKey}, std::string{name_of(parts_->baseptr, kBaseptrs)}},
   };
-  if (window.consistency == format::Consistency::persistent) pairs.emplace_back(kNameKey, window.name);
-  if (window.structure == format::Structure::raw_and_flat && window.regions[0].allocation_id != 0)
-    pairs.emplace_back(kAllocationIdKey, fmt::format("{}", window.regions[0].allocation_id));
+  // Where there is one piece of memory, it is that of every rank.
+  const bool each_its_own = window.structure == format::Structure::managed_distributed;
+  const auto with_memory = std::find_if(window.regions.begin(), window.regions.end(),
+                                        [](const format::RegionRecord& region) { return region.segment_id != 0; });
+  if (each_its_own || with_memory != window.regions.end())
+    PSNAM_CHECK(add_source(each_its_own ? window.regions[own] : *with_memory, pairs));
+  if (consistency == format::Consistency::persistent) pairs.emplace_back(kNameKey, window.name);
+  const format::RegionRecord& first = window.regions[0];
+  if (window.structure == format::Structure::raw_and_flat && first.allocation_id != 0)
+    pairs.emplace_back(kAllocationIdKey, fmt::format("{}", memory_id(first)));
   if (!parts_->creator) pairs.emplace_back(kAccessKey, name_of(parts_->right, kAccesses));
   return pairs;
 }
 
 Result<MPI_Info> Window::get_info() const {
   const Real& real = context_.real();
+  PSNAM_TRY(const auto pairs, keys_in_force());
   MPI_Info info = MPI_INFO_NULL;
   if (const int rc = real.Win_get_info(native(), &info); rc != MPI_SUCCESS)
     return sync::raised_mpi_error(real, "MPI_Win_get_info", rc);
-  for (const auto& [key, value] : keys_in_force())
+  for (const auto& [key, value] : pairs)
     if (const int rc = real.Info_set(info, key.c_str(), value.c_str()); rc != MPI_SUCCESS) {
       real.Info_free(&info);
       return sync::mpi_error(real, "MPI_Info_set", rc);
@@ -66,8 +98,10 @@ Status Window::set_info(MPI_Info info) {
   const auto parse = [&]() -> Result<std::optional<format::Consistency>> {
     PSNAM_TRY(const auto pairs, psnam_pairs(context_.real(), info));
     if (parts_->rank == 0) context_.warn_unknown_keys(pairs);
-    PSNAM_TRY(const auto change, parse_set_info(pairs, keys_in_force()));
-    if (change && *change != record().consistency && parts_->right == nam::AccessRight::read_only)
+    PSNAM_TRY(const auto now, keys_in_force());
+    PSNAM_TRY(const auto change, parse_set_info(pairs, now));
+    if (change && *change != consistency_.load(std::memory_order_relaxed) &&
+        parts_->right == nam::AccessRight::read_only)
       return Error{Code::access,
                    fmt::format("{} = \"{}\": window \"{}\" was connected with psnam_access = \"read_only\"",
                                kConsistencyKey, name_of(*change, format::kConsistencies), record().name)};
@@ -89,14 +123,14 @@ Status Window::set_info(MPI_Info info) {
   if (info != MPI_INFO_NULL)
     if (const int rc = context_.real().Win_set_info(native(), info); rc != MPI_SUCCESS)
       return sync::raised_mpi_error(context_.real(), "MPI_Win_set_info", rc);
-  if (word == 0 || static_cast<format::Consistency>(word) == record().consistency) return {};
+  if (word == 0 || static_cast<format::Consistency>(word) == consistency_.load(std::memory_order_relaxed)) return {};
   return apply_consistency(static_cast<format::Consistency>(word));
 }
 
 Status Window::apply_consistency(format::Consistency consistency) {
   const CatalogSeat seat{*parts_->store, record().id, parts_->node, parts_->use_owner, record().nodes.size()};
   PSNAM_CHECK(change_consistency(*parts_->team, seat, consistency));
-  parts_->use.window.consistency = consistency;
+  consistency_.store(consistency, std::memory_order_relaxed);
   return {};
 }
 

@@ -173,6 +173,7 @@ class Window {
 
   /// Base pointer for the program: null unless load_store.
   [[nodiscard]] void* base() const noexcept { return base_; }
+  /// The window as it was when this process made or opened it.
   [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_->use.window; }
 
  private:
@@ -213,17 +214,21 @@ class Window {
   /// The targets that the processes of `group` stand for.
   [[nodiscard]] Result<std::vector<std::size_t>> targets_of(MPI_Group group) const;
   Result<nam::WindowLocks*> locks();
+  /// In calls by which a program may look again and again for what another process does: now and then the MPI library
+  /// gets on, and the processor is offered to whoever is waited for.
+  void look_around() noexcept;
   /// A target that an accumulating operation may work on, in an epoch that allows it; null for MPI_PROC_NULL.
   [[nodiscard]] Result<Target*> accumulation_target(const char* operation, int rank, bool writes);
   /// A request that is complete.
-  Status complete_request(MPI_Request* request) const;
+  Status complete_request(MPI_Request* request);
   [[nodiscard]] Status accumulate_remote(const Accumulation& accumulation, const Target& target,
                                          MPI_Aint displacement_bytes, MPI_Request* request);
   [[nodiscard]] Result<Target*> check_rank(int rank);
   [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target,
                                        MPI_Aint displacement_bytes, MPI_Request* request);
   void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
-  [[nodiscard]] std::vector<KeyValue> keys_in_force() const;
+  [[nodiscard]] Result<std::vector<KeyValue>> keys_in_force() const;
+  [[nodiscard]] Status add_source(const format::RegionRecord& region, std::vector<KeyValue>& pairs) const;
   Status apply_consistency(format::Consistency consistency);
 
   const rma::TypeTable& types_;
@@ -231,9 +236,11 @@ class Window {
   std::uint32_t target_total_;
   std::atomic<std::uint32_t> permissions_{0};
   std::uint32_t resting_ = 0;  ///< permissions_ outside all epochs: nothing, unless the checks of epochs are relaxed
+  std::atomic<unsigned> looks_{0};
 
   Context& context_;
   std::unique_ptr<WindowParts> parts_;
+  std::atomic<format::Consistency> consistency_;  ///< in force: one thread may change it while others ask
   sync::Epochs epochs_;
   std::vector<std::size_t> started_;  ///< targets of the start epoch
   std::mutex locks_mutex_;

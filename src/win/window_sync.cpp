@@ -5,25 +5,27 @@
 // say which operations are allowed. A window over several nodes hands each call on to the native window as well, which
 // carries the operations between nodes.
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <numeric>
 
+#include "sync/progress.hpp"
 #include "win/element_locks.hpp"
 #include "win/window.hpp"
 
 namespace psnam::win {
 namespace {
 
+/// Some microseconds of a loop that looks for what another process writes.
+constexpr unsigned kLooksBetweenProgress = 256;
+
 /// Lets the MPI library make progress while a lock is waited for.
 class Progress final : public nam::Waiter {
  public:
   explicit Progress(const Real& real) noexcept : real_{real} {}
-  void poll() noexcept override {
-    int flag = 0;
-    real_.Iprobe(MPI_ANY_SOURCE, 0, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE);
-  }
+  void poll() noexcept override { sync::make_progress(real_); }
 
  private:
   const Real& real_;
@@ -50,6 +52,14 @@ Status checked(const Real& real, const char* call, int rc) {
 
 void Window::allow(std::size_t target, std::uint32_t more) noexcept {
   (*parts_->regions)[target].permissions.store(allowed() | more, std::memory_order_relaxed);
+}
+
+void Window::look_around() noexcept {
+  const unsigned looks = looks_.load(std::memory_order_relaxed) + 1;  // a lost count of another thread does no harm
+  looks_.store(looks, std::memory_order_relaxed);
+  if (looks % kLooksBetweenProgress != 0) return;
+  sync::make_progress(context_.real());
+  ::sched_yield();
 }
 
 void Window::forbid(std::size_t target) noexcept {
@@ -203,6 +213,7 @@ Status Window::unlock(int rank) {
   forbid(index);
   if (parts_->spans_nodes)
     return checked(context_.real(), "MPI_Win_unlock between nodes", context_.real().Win_unlock(target->host, native()));
+  look_around();
   if (held.unchecked) return {};
   PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
   return locks->unlock(static_cast<std::uint32_t>(rank));
@@ -232,6 +243,7 @@ Status Window::unlock_all() {
   forbid_all();
   if (parts_->spans_nodes)
     return checked(context_.real(), "MPI_Win_unlock_all between nodes", context_.real().Win_unlock_all(native()));
+  look_around();
   if (unchecked) return {};
   PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
   return locks->unlock_all();
@@ -251,6 +263,7 @@ Status Window::flush(int rank, bool local) {
   }
   // The operations have happened; what follows must not be moved before them.
   std::atomic_thread_fence(std::memory_order_acq_rel);
+  look_around();
   return {};
 }
 
@@ -262,6 +275,7 @@ Status Window::flush_all(bool local) {
                    local ? real.Win_flush_local_all(native()) : real.Win_flush_all(native()));
   }
   std::atomic_thread_fence(std::memory_order_acq_rel);
+  look_around();
   return {};
 }
 
@@ -269,6 +283,7 @@ Status Window::sync() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (parts_->spans_nodes)
     return checked(context_.real(), "MPI_Win_sync between nodes", context_.real().Win_sync(native()));
+  look_around();
   return {};
 }
 

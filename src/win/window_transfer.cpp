@@ -117,8 +117,9 @@ Status Window::transfer_remote(Direction direction, const Transfer& t, const Tar
   return {};
 }
 
-Status Window::complete_request(MPI_Request* request) const {
+Status Window::complete_request(MPI_Request* request) {
   if (request == nullptr) return {};
+  look_around();
   // A send to nobody is a request of the MPI library that is complete: it waits and tests like any other, mixed with
   // any other.
   const int rc = context_.real().Isend(nullptr, 0, MPI_BYTE, MPI_PROC_NULL, 0, MPI_COMM_SELF, request);

@@ -149,15 +149,15 @@ class Check(unittest.TestCase):
 
     @unittest.skipUnless(TOOLS, "needs the tools of ./check")
     def test_the_last_line_counts_and_the_status_agrees(self):
-        own = 6  # configure, build, format, shell, manuals, nothing left
-        good = "test('one', a)\ntest('two', a)"
+        own = 7 + 1  # configure twice, build, format, shell, manuals, nothing left; and the second test once more
+        good = "test('one', a)\ntest('two', a, suite: 'threads')"
         self.assertEqual(self.check(good)[:2], (0, f"{2 + own} passed, 0 failed"))
         skipping = "\ntest('three', sh, args: ['-c', 'exit 77'])"
         self.assertEqual(self.check(good + skipping)[:2], (0, f"{2 + own} passed, 0 failed, 1 skipped"))
         status, line, errors = self.check(good + "\ntest('bad', sh, args: ['-c', 'echo the reason; exit 3'])")
         self.assertEqual((status, line), (1, f"{2 + own} passed, 1 failed"))
         self.assertIn("the reason", errors)
-        self.assertEqual(self.check("")[:2], (1, f"{own} passed, 1 failed"))
+        self.assertEqual(self.check("")[:2], (1, f"{own - 1} passed, 2 failed"))
         self.assertEqual(self.check("error('broken')")[:2], (1, "0 passed, 1 failed"))
         self.assertEqual(self.check(good)[:2], (0, f"{2 + own} passed, 0 failed"))
         shutil.rmtree(self.root / "build-check")
@@ -168,8 +168,8 @@ class Check(unittest.TestCase):
     def test_what_a_test_leaves_behind_and_a_badly_formatted_file_fail(self):
         name = f"{self.root}/shm/psnam-left"
         (self.root / "a.c").write_text("int main( void ){return 0;}\n")
-        status, line, errors = self.check(f"test('one', sh, args: ['-c', 'touch {name}'])")
-        self.assertEqual((status, line), (1, "5 passed, 2 failed"))
+        status, line, errors = self.check(f"test('one', sh, suite: 'threads', args: ['-c', 'touch {name}'])")
+        self.assertEqual((status, line), (1, "7 passed, 2 failed"))
         self.assertIn(name, errors)
 
     @unittest.skipUnless(TOOLS, "needs the tools of ./check")
@@ -177,10 +177,10 @@ class Check(unittest.TestCase):
         # It reads from a pipe that nobody closes before this test ends.
         reader, writer = os.pipe()
         pipe = f"/proc/{os.getpid()}/fd/{reader}"
-        status, line, errors = self.check(f"test('one', sh, args: ['-c', 'setsid cat <{pipe} >/dev/null 2>&1 &'])")
+        status, line, errors = self.check(f"test('one', sh, suite: 'threads', args: ['-c', 'setsid cat <{pipe} >/dev/null 2>&1 &'])")
         os.close(writer)
         os.close(reader)
-        self.assertEqual((status, line), (1, "6 passed, 1 failed"))
+        self.assertEqual((status, line), (1, "8 passed, 1 failed"))
         self.assertRegex(errors, r"left running: process \d+: cat")
 
 

@@ -40,34 +40,51 @@ WindowRecord a_window() {
                      .offset_bytes = 0,
                      .displacement_unit = 8,
                      .node = 0,
-                     .manifestation = Manifestation::libnam},
+                     .manifestation = Manifestation::libnam,
+                     .source = RegionSource::own,
+                     .segment_id = 0},
                     {.size_bytes = 0,
                      .allocation_id = 0,
                      .offset_bytes = 0,
                      .displacement_unit = 1,
                      .node = 1,
-                     .manifestation = Manifestation::persistent_shm},
+                     .manifestation = Manifestation::persistent_shm,
+                     .source = RegionSource::existing,
+                     .segment_id = 11},
                     {.size_bytes = 1,
                      .allocation_id = 8,
                      .offset_bytes = 64,
                      .displacement_unit = 1ULL << 40,
                      .node = 1,
-                     .manifestation = Manifestation::segment}};
+                     .manifestation = Manifestation::segment,
+                     .source = RegionSource::segment,
+                     .segment_id = 12}};
   return record;
 }
 
 AllocationRecord an_allocation() {
   return {.id = 7,
           .window_id = 3,
+          .parent_id = 5,
+          .offset_bytes = 64,
+          .root_id = 4,
+          .root_offset_bytes = 4160,
           .size_bytes = 1ULL << 33,
           .reserve = Reserve::full,
+          .consistency = Consistency::persistent,
+          .kind = AllocationKind::checkpoint,
           .uid = 1000,
-          .created_unix_seconds = 1700000001};
+          .gid = 1001,
+          .mode = 0640,
+          .challenge = 0x1122334455667788,
+          .created_unix_seconds = 1700000001,
+          .expires_unix_seconds = 1800000001,
+          .name = "grant"};
 }
 
 UseRecord a_use() {
   return {.id = 9,
-          .window_id = 3,
+          .object_id = 3,
           .boot = uuid_from(0x60),
           .processes = {{.pid = 100, .rank = 0, .start_time_ticks = 12345, .pid_namespace = 4026531836},
                         {.pid = 101, .rank = 1, .start_time_ticks = 12346, .pid_namespace = 4026531836}}};
@@ -166,7 +183,7 @@ TEST_P(CatalogFormat, AnotherVersionIsIncompatibleAndNamed) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::incompatible);
   EXPECT_NE(again.error().message.find("version 99"), std::string::npos);
-  EXPECT_NE(again.error().message.find("version 1"), std::string::npos);
+  EXPECT_NE(again.error().message.find("version 2"), std::string::npos);
 }
 
 TEST_P(CatalogFormat, ARecordOfAnotherKindIsCorrupt) {
@@ -187,6 +204,15 @@ TEST(CatalogFormatWindow, ARegionThatEndsBeyondTheNumbersIsRefused) {
   WindowRecord record = a_window();
   record.regions[0].offset_bytes = ~std::uint64_t{0};
   EXPECT_FALSE(decode_window(encode(record)));
+}
+
+TEST(CatalogFormatAllocation, OneThatEndsBeyondTheNumbersIsRefused) {
+  AllocationRecord record = an_allocation();
+  record.offset_bytes = ~std::uint64_t{0};
+  EXPECT_FALSE(decode_allocation(encode(record)));
+  record = an_allocation();
+  record.root_offset_bytes = ~std::uint64_t{0};
+  EXPECT_FALSE(decode_allocation(encode(record)));
 }
 
 TEST(CatalogFormatWindow, ARegionOnANodeThatIsNotListedIsRefused) {

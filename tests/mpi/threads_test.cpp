@@ -1,21 +1,11 @@
 // MPI_THREAD_MULTIPLE: threads that share a window, threads with a window each, and types that come and go beside them.
 #include <atomic>
-#include <thread>
 
+#include "threads.hpp"
 #include "window.hpp"
 
 namespace psnam::test {
 namespace {
-
-constexpr int kThreads = 4;
-
-/// Runs `body(thread)` in kThreads threads and waits for them.
-template <class Body>
-void in_threads(Body body) {
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) threads.emplace_back(body, t);
-  for (std::thread& thread : threads) thread.join();
-}
 
 TEST(Threads, TheMpiLibraryGivesTheLevel) {
   int provided = 0;
@@ -55,12 +45,9 @@ TEST(Threads, AccumulatesOfThreadsUnderOneExclusiveLockAreExact) {
   const PartedWindow window{kKinds[5], 8 * sizeof(long), sizeof(long)};
   const int me = world_rank();
   const std::vector<long> ones(8, 1);
-  std::atomic<int> ready{0};
   std::atomic<int> failures{0};
   ASSERT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, me, 0, window), MPI_SUCCESS);
   in_threads([&](int) {
-    ++ready;
-    while (ready.load() < kThreads) std::this_thread::yield();
     for (int step = 0; step < kSteps; ++step)
       if (MPI_Accumulate(ones.data(), 8, MPI_LONG, me, 0, 8, MPI_LONG, MPI_SUM, window) != MPI_SUCCESS) ++failures;
   });
@@ -77,12 +64,9 @@ TEST(Threads, TheFirstTouchOfARegionByAllAtOnce) {
     const PartedWindow window{kKinds[5], kThreads * sizeof(int), sizeof(int)};
     const int me = world_rank();
     const int next = (me + 1) % world_size();
-    std::atomic<int> ready{0};
     std::atomic<int> failures{0};
     window.fence();
     in_threads([&](int thread) {
-      ++ready;
-      while (ready.load() < kThreads) std::this_thread::yield();
       const int value = round * 100 + thread;
       if (MPI_Put(&value, 1, MPI_INT, next, thread, 1, MPI_INT, window) != MPI_SUCCESS) ++failures;
     });

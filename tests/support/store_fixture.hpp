@@ -71,7 +71,7 @@ class StoreTest : public ::testing::Test {
   /// A window with its memory, in use by `users`.
   nam::WindowUse make(const std::string& name, const std::vector<std::uint64_t>& sizes,
                       const std::vector<format::ProcessIdentity>& users = me()) {
-    auto use = store().create(draft_of(name, sizes), users);
+    auto use = store().create(draft_of(name, sizes), {}, users);
     if (!use) {
       ADD_FAILURE() << use.error().message;
       return {};

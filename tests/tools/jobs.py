@@ -5,6 +5,7 @@ manager. Command lines name programs and libraries by absolute path; the meson f
 """
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -118,22 +119,26 @@ class Conversation:
         print(self.output + self._unread)
         raise AssertionError(f"{' '.join(self.program)} {what}")
 
-    def expect(self, point, timeout=DEFAULT_TIMEOUT_S):
-        """Waits until the job stands at `point`."""
+    def line(self, pattern, timeout=DEFAULT_TIMEOUT_S):
+        """Waits for a line that matches `pattern` from its beginning; the match."""
         end = time.monotonic() + timeout
         while True:
             while "\n" in self._unread:
                 line, self._unread = self._unread.split("\n", 1)
                 self.output += line + "\n"
-                if line.startswith("@"):
-                    if line[1:] != point:
-                        self._fail(f"stands at {line}, not at @{point}")
-                    return
+                if match := re.match(pattern, line):
+                    return match
             ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
             data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             if not data:
-                self._fail(f"ended before @{point}" if ready else f"did not come to @{point} within {timeout} s")
+                self._fail(f"ended before {pattern}" if ready else f"did not come to {pattern} within {timeout} s")
             self._unread += data.decode(errors="replace")
+
+    def expect(self, point, timeout=DEFAULT_TIMEOUT_S):
+        """Waits until the job stands at `point`, the next at which it stands at all."""
+        found = self.line("@(.*)", timeout).group(1)
+        if found != point:
+            self._fail(f"stands at @{found}, not at @{point}")
 
     def go_on(self, word=""):
         self.process.stdin.write(word + "\n")

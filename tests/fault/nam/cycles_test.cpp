@@ -35,7 +35,7 @@ struct Footprint {
 class StoreCycles : public test::StoreTest {
  protected:
   void cycle(int number) {
-    const auto use = store().create(draft_of("w", {5000}), me());
+    const auto use = store().create(draft_of("w", {5000}), {}, me());
     ASSERT_TRUE(use) << use.error().message;
     ASSERT_TRUE(store().create_memory(use->window.regions[0].allocation_id, 5000, format::Reserve::full));
     ASSERT_TRUE(store().create_control(use->use_id, 4096));
@@ -66,7 +66,7 @@ TEST_F(StoreCycles, AThousandAtOnceAllGo) {
   std::vector<std::uint64_t> uses;
   std::vector<Mapping> memory;
   for (int number = 0; number < kWindows; ++number) {
-    const auto use = store().create(draft_of("w" + std::to_string(number), {5000}), me());
+    const auto use = store().create(draft_of("w" + std::to_string(number), {5000}), {}, me());
     ASSERT_TRUE(use) << use.error().message;
     auto mapping = store().create_memory(use->window.regions[0].allocation_id, 5000, format::Reserve::full);
     ASSERT_TRUE(mapping) << mapping.error().message;

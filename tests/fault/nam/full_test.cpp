@@ -25,7 +25,7 @@ class StoreFull : public ::testing::Test {
   }
   [[nodiscard]] std::filesystem::path folder() const { return system_.path() / "store"; }
   WindowUse make(const std::string& name, std::uint64_t bytes) {
-    auto use = store_->create(draft_of(name, {bytes}), me());
+    auto use = store_->create(draft_of(name, {bytes}), {}, me());
     if (!use || !store_->create_memory(use->window.regions[0].allocation_id, bytes, Reserve::full) ||
         !store_->set_consistency(use->window.id, Consistency::persistent, false)) {
       ADD_FAILURE() << "making " << name;
@@ -45,10 +45,10 @@ class StoreFull : public ::testing::Test {
 
 TEST_F(StoreFull, MemoryThatDoesNotFitIsNoMemoryAndLeavesNothing) {
   // The first window has the catalog set its own room aside, and keep it.
-  const auto first = store_->create(draft_of("", {1}), me());
+  const auto first = store_->create(draft_of("", {1}), {}, me());
   ASSERT_TRUE(first && store_->close(first->use_id));
   const std::uint64_t free_before = system_.free_bytes();
-  const auto use = store_->create(draft_of("", {4 * kMegabyte, 4 * kMegabyte}), me());
+  const auto use = store_->create(draft_of("", {4 * kMegabyte, 4 * kMegabyte}), {}, me());
   ASSERT_TRUE(use) << use.error().message;
   ASSERT_TRUE(store_->create_memory(use->window.regions[0].allocation_id, 4 * kMegabyte, Reserve::full));
   EXPECT_FAILS(store_->create_memory(use->window.regions[1].allocation_id, 4 * kMegabyte, Reserve::full),
@@ -96,7 +96,7 @@ TEST_F(StoreFull, MakingWithoutAFreeByteIsNoMemoryAndLeavesNothing) {
   system_.fill();
   int recorded = 0;
   for (int number = 0; number < 20; ++number) {
-    const auto use = store_->create(draft_of("", {4096}), me());
+    const auto use = store_->create(draft_of("", {4096}), {}, me());
     if (!use) {
       EXPECT_EQ(use.error().code, Code::no_memory) << use.error().message;
       continue;
@@ -111,7 +111,7 @@ TEST_F(StoreFull, MakingWithoutAFreeByteIsNoMemoryAndLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(folder() / "control"));
   expect_clean();
   system_.make_room();
-  EXPECT_TRUE(store_->create(draft_of("", {4096}), me()));
+  EXPECT_TRUE(store_->create(draft_of("", {4096}), {}, me()));
 }
 
 TEST_F(StoreFull, WhoeverOpensTheFullStoreCanReadAndRemove) {
@@ -133,7 +133,7 @@ TEST_F(StoreFull, WhoeverOpensTheFullStoreCanReadAndRemove) {
 
 TEST_F(StoreFull, WhatTheDeadLeftIsReleasedWithoutAFreeByte) {
   for (int number = 0; number < 20; ++number) {
-    const auto use = store_->create(draft_of("", {4096}), test::nobody());
+    const auto use = store_->create(draft_of("", {4096}), {}, test::nobody());
     ASSERT_TRUE(use);
     ASSERT_TRUE(store_->create_memory(use->window.regions[0].allocation_id, 4096, Reserve::full));
   }
@@ -148,7 +148,7 @@ TEST_F(StoreFull, ManyWindowsUntilTheFileSystemIsFullCanAllBeRemoved) {
   std::vector<std::string> names;
   for (int number = 0;; ++number) {
     auto draft = draft_of("n" + std::to_string(number) + std::string(200, 'x'), std::vector<std::uint64_t>(20, 0));
-    const auto use = store_->create(draft, me());
+    const auto use = store_->create(draft, {}, me());
     if (!use) {
       EXPECT_EQ(use.error().code, Code::no_memory) << use.error().message;
       break;

@@ -39,7 +39,7 @@ bool kill_me_after(long nanoseconds) {
 /// The life of a window, whole; the content of its memory is there before its name is.
 bool one_round(Store& store, int number) {
   const std::string name = "w" + std::to_string(number % kNames);
-  auto use = store.create(draft_of(name, {kFirstBytes, kSecondBytes}), me());
+  auto use = store.create(draft_of(name, {kFirstBytes, kSecondBytes}), {}, me());
   if (!use) return use.error().code == Code::name_exists && store.remove(name);
   for (const auto& region : use->window.regions) {
     auto memory = store.create_memory(region.allocation_id, region.size_bytes, format::Reserve::full);
@@ -121,7 +121,7 @@ TEST_F(StoreKill, AtRandomInstantsOfAWindowsLifeLeavesWholeWindowsOrNone) {
   std::mt19937 random{kSeed};
   const auto store = test::open_store(folder_);
   ASSERT_NE(store, nullptr);
-  const auto mine = store->create(draft_of("mine", {kFirstBytes}), me());
+  const auto mine = store->create(draft_of("mine", {kFirstBytes}), {}, me());
   ASSERT_TRUE(mine);
   int kills = 0;
   std::uint64_t uses = 0;
@@ -169,7 +169,7 @@ TEST_F(StoreKill, OfOneAmongSeveralDoesNotStopTheOthers) {
         if (!store) return 3;
         if (!kill_me_after(after)) return 2;
         for (int number = 0;; ++number) {
-          const auto use = (*store)->create(draft_of("c" + std::to_string(count), {kFirstBytes}), me());
+          const auto use = (*store)->create(draft_of("c" + std::to_string(count), {kFirstBytes}), {}, me());
           if (!use && use.error().code == Code::name_exists) {
             if (!(*store)->remove("c" + std::to_string(count))) return 5;
             continue;

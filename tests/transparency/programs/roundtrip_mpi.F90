@@ -1,7 +1,15 @@
-! The roundtrip (see roundtrip.c) with the mpi module or, if MPIF_H is defined, with mpif.h; with derived types, MPI_BOTTOM,
+! The roundtrip (see roundtrip.c) with the mpi module or, if MPIF_H is defined, with mpif.h, or, if MPI_F08 is, with the mpi_f08
+! module, whose handles are types of their own and whose calls reach the library by other names; with derived types, MPI_BOTTOM,
 ! both kinds of base pointer and errors besides.
+#ifdef MPI_F08
+#define HANDLE(kind) type(kind)
+#else
+#define HANDLE(kind) integer
+#endif
 program roundtrip_mpi
-#ifndef MPIF_H
+#if defined(MPI_F08)
+  use mpi_f08
+#elif !defined(MPIF_H)
   use mpi
 #endif
   use, intrinsic :: iso_c_binding
@@ -38,7 +46,9 @@ contains
   end subroutine
 
   subroutine produce
-    integer :: info, win, left
+    HANDLE(MPI_Info) :: info
+    HANDLE(MPI_Win) :: win
+    integer :: left
     integer, asynchronous :: got(ints)
     integer, asynchronous :: value
     integer(kind=MPI_ADDRESS_KIND) :: where, bytes
@@ -85,9 +95,10 @@ contains
 
   ! Four integers, one after another in memory, found by an absolute address, to every second place of the own region.
   subroutine put_derived(win)
-    integer, intent(in) :: win
+    HANDLE(MPI_Win), intent(in) :: win
     integer, save, asynchronous :: values(4) = [1, 2, 3, 4]
-    integer :: origin_type, target_type, lengths(1)
+    HANDLE(MPI_Datatype) :: origin_type, target_type
+    integer :: lengths(1)
     integer(kind=MPI_ADDRESS_KIND) :: address(1), where
     call MPI_Get_address(values, address(1), ierror)
     lengths = 4
@@ -103,7 +114,7 @@ contains
   end subroutine
 
   subroutine check_attributes(win)
-    integer, intent(in) :: win
+    HANDLE(MPI_Win), intent(in) :: win
     integer(kind=MPI_ADDRESS_KIND) :: value
     logical :: found
     call MPI_Win_get_attr(win, MPI_WIN_SIZE, value, found, ierror)
@@ -117,8 +128,11 @@ contains
   end subroutine
 
   subroutine check_errors(win)
-    integer, intent(in) :: win
-    integer :: info, value, error_class, none
+    HANDLE(MPI_Win), intent(in) :: win
+    HANDLE(MPI_Info) :: info
+    HANDLE(MPI_Win) :: none
+    integer, asynchronous :: value
+    integer :: error_class, ignored
     integer(kind=MPI_ADDRESS_KIND) :: where
 #ifdef MPIF_H
     integer(kind=MPI_ADDRESS_KIND) :: base
@@ -130,7 +144,7 @@ contains
     value = 0
     where = ints
     call MPI_Put(value, 1, MPI_INTEGER, rank, where, 1, MPI_INTEGER, win, ierror)
-    call MPI_Error_class(ierror, error_class, none)
+    call MPI_Error_class(ierror, error_class, ignored)
     call check(error_class == MPI_ERR_RMA_RANGE, 'a put beyond the region is MPI_ERR_RMA_RANGE')
     call MPI_Win_fence(MPI_MODE_NOSUCCEED, win, ierror)
     call MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN, ierror)
@@ -138,17 +152,18 @@ contains
     call MPI_Info_set(info, 'psnam_manifestation', 'nowhere', ierror)
     where = 8
     call MPI_Win_allocate(where, 1, info, MPI_COMM_WORLD, base, none, ierror)
-    call MPI_Error_class(ierror, error_class, none)
+    call MPI_Error_class(ierror, error_class, ignored)
     call check(error_class == MPI_ERR_INFO_VALUE, 'an unknown value is MPI_ERR_INFO_VALUE')
     call MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL, ierror)
     call MPI_Info_free(info, ierror)
   end subroutine
 
   subroutine publish(win)
-    integer, intent(in) :: win
-    integer :: info
+    HANDLE(MPI_Win), intent(in) :: win
+    HANDLE(MPI_Info) :: info
     logical :: found
     character(len=MPI_MAX_PORT_NAME) :: name
+    name = ' ' ! MPI_Info_get fills as much as it is told to, one less
     call MPI_Win_get_info(win, info, ierror)
     call MPI_Info_get(info, 'psnam_window_name', MPI_MAX_PORT_NAME - 1, name, found, ierror)
     call check(found, 'a persistent window has a name')
@@ -159,7 +174,10 @@ contains
 
   subroutine consume
     character(len=MPI_MAX_PORT_NAME) :: name
-    integer :: info, handle, win, former, target
+    HANDLE(MPI_Info) :: info
+    HANDLE(MPI_Comm) :: handle
+    HANDLE(MPI_Win) :: win
+    integer :: former, target
     logical :: inter
     name = ' '
     if (rank == 0) call MPI_Lookup_name(service, MPI_INFO_NULL, name, ierror)
@@ -182,7 +200,8 @@ contains
   end subroutine
 
   subroutine check_region(win, target, left)
-    integer, intent(in) :: win, target, left
+    HANDLE(MPI_Win), intent(in) :: win
+    integer, intent(in) :: target, left
     integer :: unit
     integer, asynchronous :: got(1)
     integer(kind=MPI_ADDRESS_KIND) :: bytes, where

@@ -3,39 +3,13 @@
 
 #include <fstream>
 
-#include "nam/folder.hpp"
-#include "support/child.hpp"
-#include "support/json.hpp"
-#include "support/program.hpp"
-#include "support/store_fixture.hpp"
+#include "namctl_fixture.hpp"
 
 namespace psnam::nam {
 namespace {
 
 using test::Json;
-using test::me;
-using test::ProgramResult;
-using Environment = std::map<std::string, std::string>;
-
-class Namctl : public test::StoreTest {
- protected:
-  ProgramResult namctl(std::vector<std::string> arguments, Environment environment = {}) {
-    arguments.insert(arguments.begin(), PSNAM_NAMCTL);
-    environment.try_emplace("PSNAM_STORE", folder().string());
-    for (const char* name :
-         {"PSNAM_MANAGER", "PSNAM_LOG", "PSNAM_PATH", "PSNAM_MODULE_ID", "PSP_MSA_MODULE_ID", "LD_PRELOAD"})
-      environment.try_emplace(name, "");
-    return test::run_program(arguments, environment);
-  }
-  Json json_of(const ProgramResult& result) {
-    const auto json = Json::parse(result.out);
-    if (!json) ADD_FAILURE() << "not JSON: " << result.out;
-    return json.value_or(Json{});
-  }
-  static void expect_has(const std::string& text, const std::string& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << "no \"" << part << "\" in:\n" << text;
-  }
-};
+using test::Namctl;
 
 TEST_F(Namctl, ListIsATableOfTheWindows) {
   make_persistent("field", {1024, 512});
@@ -159,7 +133,7 @@ TEST_F(Namctl, CapacityIsShownAndSetAndHolds) {
   EXPECT_EQ(set.status, 0) << set.err;
   expect_has(set.out, "0 B of 8.0 KiB reserved");
   EXPECT_EQ(json_of(namctl({"capacity", "--json"})).at("capacity_bytes"), "8192");
-  auto too_much = store().create(test::draft_of("", {8193}), test::me());
+  auto too_much = store().create(test::draft_of("", {8193}), {}, test::me());
   ASSERT_FALSE(too_much);
   EXPECT_EQ(too_much.error().code, Code::no_memory);
   for (const char* wrong : {"0", "12X", "999999T"}) {

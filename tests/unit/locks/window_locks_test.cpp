@@ -170,21 +170,28 @@ TEST_F(WindowLocksTest, WhoWaitsForAllRanksKeepsNobodyFromTakingThemOneAfterAnot
   thread.join();
 }
 
-TEST_F(WindowLocksTest, ThreadsOfOneClientExcludeEachOtherByStripes) {
+/// The number that three threads, clients of the page as given, count to under a stripe.
+std::uint64_t counted_under_a_stripe(const std::array<WindowLocks*, 3>& clients, unsigned turns) {
   std::uint64_t counter = 0;
-  constexpr unsigned kTurns = 20'000;
-  const auto work = [&](WindowLocks& locks) {
-    for (unsigned i = 0; i < kTurns; ++i) {
-      locks.lock_stripe(3);
-      ++counter;
-      locks.unlock_stripe(3);
-    }
-  };
-  std::thread one{[&] { work(*a_); }}, two{[&] { work(*a_); }}, three{[&] { work(*b_); }};
-  one.join();
-  two.join();
-  three.join();
-  EXPECT_EQ(counter, 3 * kTurns);
+  std::vector<std::thread> threads;
+  for (WindowLocks* const locks : clients)
+    threads.emplace_back([&counter, turns, locks] {
+      for (unsigned i = 0; i < turns; ++i) {
+        locks->lock_stripe(3);
+        ++counter;
+        locks->unlock_stripe(3);
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  return counter;
+}
+
+TEST_F(WindowLocksTest, ThreadsOfOneClientExcludeEachOtherByStripes) {
+  EXPECT_EQ(counted_under_a_stripe({a_.get(), a_.get(), a_.get()}, 20'000), 60'000);
+}
+
+TEST_F(WindowLocksTest, ThreadsAndClientsExcludeEachOtherByStripes) {
+  EXPECT_EQ(counted_under_a_stripe({a_.get(), a_.get(), b_.get()}, 20'000), 60'000);
 }
 
 TEST_F(WindowLocksTest, ReadersNeverSeeAWriterAndTheCountIsExact) {

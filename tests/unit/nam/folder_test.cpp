@@ -86,7 +86,7 @@ TEST(StoreFolder, OnADiskWorksToo) {
   const TemporaryFolder parent{"/var/tmp"};
   auto store = open_at(parent.path() / "store");
   ASSERT_TRUE(store) << store.error().message;
-  const auto use = (*store)->create(test::draft_of("", {4096}), test::me());
+  const auto use = (*store)->create(test::draft_of("", {4096}), {}, test::me());
   ASSERT_TRUE(use) << use.error().message;
   EXPECT_TRUE((*store)->close(use->use_id));
 }

@@ -19,7 +19,7 @@ constexpr int kRounds = 40;
 int work(Store& store, const std::string& prefix) {
   for (int round = 0; round < kRounds; ++round) {
     const std::string name = prefix + std::to_string(round);
-    const auto use = store.create(draft_of(name, {5000, 300}), me());
+    const auto use = store.create(draft_of(name, {5000, 300}), {}, me());
     if (!use) return __LINE__;
     for (const auto& region : use->window.regions)
       if (!store.create_memory(region.allocation_id, region.size_bytes, format::Reserve::full)) return __LINE__;
@@ -46,7 +46,7 @@ TEST(StoreProcesses, ManyThatMakeTheStoreAtOnceShareOne) {
       children.emplace_back([&] {
         go.await();
         const auto store = Store::open({.folder = folder, .capacity_bytes = test::kCapacity});
-        const bool made = store && (*store)->create(draft_of("", {100}), me());
+        const bool made = store && (*store)->create(draft_of("", {100}), {}, me());
         ready.give();
         end.await();
         return made ? 0 : 1;
@@ -110,7 +110,7 @@ TEST(StoreProcesses, OfTwoThatWantOneNameOneGetsIt) {
     children.emplace_back([&] {
       const auto store = Store::open({.folder = parent.path(), .capacity_bytes = test::kCapacity});
       if (!store) return 9;
-      const auto use = (*store)->create(draft_of("wanted", {100}), me());
+      const auto use = (*store)->create(draft_of("wanted", {100}), {}, me());
       if (!use) return use.error().code == Code::name_exists ? 1 : 8;
       if (!(*store)->create_memory(use->window.regions[0].allocation_id, 100, format::Reserve::full)) return 7;
       const auto name = (*store)->set_consistency(use->window.id, Consistency::persistent, false);
@@ -126,7 +126,7 @@ TEST(StoreProcesses, AChildOpensTheStoreAgainAfterTheFork) {
   ASSERT_NE(store, nullptr);
   Child child{[&] {
     const auto mine = Store::open({.folder = parent.path()});
-    return mine && (*mine)->create(draft_of("", {100}), me()) ? 0 : 1;
+    return mine && (*mine)->create(draft_of("", {100}), {}, me()) ? 0 : 1;
   }};
   EXPECT_EQ(child.wait(), 0);
   const auto collected = store->collect();
@@ -140,7 +140,7 @@ TEST(StoreProcesses, AUserThatIsKilledIsCollectedAndOneThatLivesIsNot) {
   const test::Signal never;
   const auto user = [&] {
     const auto store = Store::open({.folder = parent.path(), .capacity_bytes = test::kCapacity});
-    if (!store || !(*store)->create(draft_of("", {100}), me())) return 1;
+    if (!store || !(*store)->create(draft_of("", {100}), {}, me())) return 1;
     ready.give();
     never.await();
     return 0;

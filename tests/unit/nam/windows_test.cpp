@@ -20,7 +20,7 @@ class StoreWindows : public test::StoreTest {
 
 TEST_F(StoreWindows, CreateFillsInIdsAndReservesTheirSum) {
   const auto draft = draft_of("", {100, 200});
-  const auto use = store().create(draft, me());
+  const auto use = store().create(draft, {}, me());
   ASSERT_TRUE(use) << use.error().message;
   const auto& window = use->window;
   EXPECT_NE(window.id, 0U);
@@ -42,7 +42,7 @@ TEST_F(StoreWindows, CreateIsVolatileWhateverTheDraftSays) {
   auto draft = draft_of("named", {1});
   draft.consistency = Consistency::persistent;
   draft.in_doubt = true;
-  const auto use = store().create(draft, me());
+  const auto use = store().create(draft, {}, me());
   ASSERT_TRUE(use);
   EXPECT_EQ(use->window.consistency, Consistency::volatile_);
   EXPECT_FALSE(use->window.in_doubt);
@@ -54,7 +54,7 @@ TEST_F(StoreWindows, RegionsOfOneDraftAllocationShareIt) {
   draft.regions[0].allocation_id = draft.regions[1].allocation_id = 77;
   draft.regions[1].offset_bytes = 100;
   draft.regions[2].allocation_id = 0;
-  const auto use = store().create(draft, me());
+  const auto use = store().create(draft, {}, me());
   ASSERT_TRUE(use);
   const auto& regions = use->window.regions;
   EXPECT_EQ(regions[0].allocation_id, regions[1].allocation_id);
@@ -73,7 +73,7 @@ TEST_F(StoreWindows, AGivenIdIsNotTakenForAnotherDraftId) {
   draft.regions[1].allocation_id = 2;
   draft.regions[2].allocation_id = 3;
   draft.regions[3].allocation_id = 4;
-  const auto use = store().create(draft, me());
+  const auto use = store().create(draft, {}, me());
   ASSERT_TRUE(use);
   EXPECT_EQ(allocations_of(use->window).size(), 4U);
 }
@@ -81,7 +81,7 @@ TEST_F(StoreWindows, AGivenIdIsNotTakenForAnotherDraftId) {
 TEST_F(StoreWindows, LazyMemoryIsNotReserved) {
   auto draft = draft_of("", {std::uint64_t{1} << 40});
   draft.reserve = format::Reserve::lazy;
-  const auto use = store().create(draft, me());
+  const auto use = store().create(draft, {}, me());
   ASSERT_TRUE(use) << use.error().message;
   EXPECT_EQ(reserved(), 0U);
   EXPECT_TRUE(store().close(use->use_id));
@@ -89,39 +89,39 @@ TEST_F(StoreWindows, LazyMemoryIsNotReserved) {
 }
 
 TEST_F(StoreWindows, MoreThanTheCapacityIsNoMemoryAndRecordsNothing) {
-  EXPECT_FAILS(store().create(draft_of("", {test::kCapacity, 1}), me()), Code::no_memory, "0 of");
+  EXPECT_FAILS(store().create(draft_of("", {test::kCapacity, 1}), {}, me()), Code::no_memory, "0 of");
   expect_empty();
-  EXPECT_TRUE(store().create(draft_of("", {test::kCapacity}), me()));
-  EXPECT_FAILS(store().create(draft_of("", {1}), me()), Code::no_memory, "1 more");
+  EXPECT_TRUE(store().create(draft_of("", {test::kCapacity}), {}, me()));
+  EXPECT_FAILS(store().create(draft_of("", {1}), {}, me()), Code::no_memory, "1 more");
 }
 
 TEST_F(StoreWindows, ASumBeyondTheNumbersIsNoMemory) {
-  EXPECT_FAILS(store().create(draft_of("", {~std::uint64_t{0}, ~std::uint64_t{0}}), me()), Code::no_memory,
+  EXPECT_FAILS(store().create(draft_of("", {~std::uint64_t{0}, ~std::uint64_t{0}}), {}, me()), Code::no_memory,
                "more are wanted");
   auto draft = draft_of("", {2});
   draft.regions[0].offset_bytes = ~std::uint64_t{0};
-  EXPECT_FAILS(store().create(draft, me()), Code::size, "beyond");
+  EXPECT_FAILS(store().create(draft, {}, me()), Code::size, "beyond");
 }
 
 TEST_F(StoreWindows, TheDeadMakeRoomForTheLiving) {
   make("", {test::kCapacity / 2}, nobody());
-  const auto use = store().create(draft_of("", {test::kCapacity}), me());
+  const auto use = store().create(draft_of("", {test::kCapacity}), {}, me());
   ASSERT_TRUE(use) << use.error().message;
   EXPECT_EQ(reserved(), test::kCapacity);
 }
 
 TEST_F(StoreWindows, WithoutAUserOrANodeIsInvalid) {
-  EXPECT_FAILS(store().create(draft_of("", {1}), {}), Code::invalid_argument, "process");
+  EXPECT_FAILS(store().create(draft_of("", {1}), {}, {}), Code::invalid_argument, "process");
   auto draft = draft_of("", {1});
   draft.regions[0].node = 1;
-  EXPECT_FAILS(store().create(draft, me()), Code::invalid_argument, "node 1 of 1");
+  EXPECT_FAILS(store().create(draft, {}, me()), Code::invalid_argument, "node 1 of 1");
   EXPECT_FAILS(store().open("x", AccessRight::read_only, {}), Code::invalid_argument, "process");
 }
 
 TEST_F(StoreWindows, NamesAreShortAndPrintable) {
   for (const std::string& name :
        {std::string{"a b"}, std::string{"tab\t"}, std::string(256, 'x'), std::string{"\xc3\xa4"}}) {
-    EXPECT_FAILS(store().create(draft_of(name, {1}), me()), Code::info_value, "printable");
+    EXPECT_FAILS(store().create(draft_of(name, {1}), {}, me()), Code::info_value, "printable");
     EXPECT_FAILS(store().find(name), Code::name_not_found, "no window called");
     EXPECT_FAILS(store().open(name, AccessRight::read_only, me()), Code::name_not_found, "no window called");
     EXPECT_FAILS(store().remove(name), Code::name_not_found, "no window called");
@@ -156,7 +156,7 @@ TEST_F(StoreWindows, WithoutANameGetsOneOfItsUuid) {
 TEST_F(StoreWindows, ATakenNameIsRefusedAtCreationAndWhenItWasTakenMeanwhile) {
   const auto second = make("field", {1});
   make_persistent("field", {1});
-  EXPECT_FAILS(store().create(draft_of("field", {1}), me()), Code::name_exists, "field");
+  EXPECT_FAILS(store().create(draft_of("field", {1}), {}, me()), Code::name_exists, "field");
   EXPECT_FAILS(store().set_consistency(second.window.id, Consistency::persistent, false), Code::name_exists, "field");
   const auto still = store().get(second.window.id);
   ASSERT_TRUE(still);
@@ -237,7 +237,7 @@ TEST_F(StoreWindows, OpenIsRefusedByMode) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become somebody else";
   auto draft = draft_of("private", {1});
   draft.mode = 0640;
-  const auto use = store().create(draft, me());
+  const auto use = store().create(draft, {}, me());
   ASSERT_TRUE(use);
   ASSERT_TRUE(store().set_consistency(use->window.id, Consistency::persistent, false));
   // The folder belongs to the other user; the window says that it is root's.
@@ -313,7 +313,7 @@ TEST_F(StoreWindows, AForkedChildIsRefused) {
 }
 
 TEST_F(StoreWindows, AWindowOfManyRanksIsKeptWhole) {
-  const auto made = store().create(draft_of("many", std::vector<std::uint64_t>(3000, 8)), me());
+  const auto made = store().create(draft_of("many", std::vector<std::uint64_t>(3000, 8)), {}, me());
   ASSERT_TRUE(made) << made.error().message;
   ASSERT_TRUE(store().set_consistency(made->window.id, Consistency::persistent, false));
   const auto found = store().find("many");

@@ -1,5 +1,5 @@
 // Accumulates against MPI_Reduce_local: every operation that is allowed on every predefined type, aligned and not,
-// alone and not, arrays and derived layouts. Bytes that are no data must stay.
+// arrays and derived layouts. Bytes that are no data must stay.
 #include "rma/atomics.hpp"
 
 #include <gtest/gtest.h>
@@ -164,7 +164,7 @@ class Case {
   Bytes target_, origin_, result_, expected_, old_;
 };
 
-class Accumulate : public ::testing::TestWithParam<bool> {
+class Accumulate : public ::testing::Test {
  protected:
   void array(Op op, const Typed& typed, std::size_t n, std::size_t shift, bool with_result) {
     SCOPED_TRACE(fmt::format("{} elements, shifted by {}, result {}", n, shift, with_result));
@@ -172,9 +172,7 @@ class Accumulate : public ::testing::TestWithParam<bool> {
     for (std::size_t i = 0; i < n; ++i) ASSERT_NO_FATAL_FAILURE(data.expect(op, i, i, i));
     std::byte* const result = with_result ? data.result() : nullptr;
     const std::byte* const origin = op == Op::no_op ? nullptr : data.origin();
-    if (GetParam())
-      accumulate_array_alone(op, typed.element, data.target(), origin, result, n);
-    else if (n == 1)
+    if (n == 1)
       accumulate_one(op, typed.element, data.target(), origin, result, locks_, data.base());
     else
       accumulate_array(op, typed.element, data.target(), origin, result, n, locks_, data.base());
@@ -189,10 +187,7 @@ class Accumulate : public ::testing::TestWithParam<bool> {
       ASSERT_NO_FATAL_FAILURE(data.expect(op, element * 7 + k / 3 * 4 + k % 3, element * 12 + k / 2 * 5 + k % 2, i));
     }
     const Side target{data.target(), 2, &to}, origin{data.origin(), 2, &from}, result{data.result(), 2, &back};
-    if (GetParam())
-      accumulate_alone(op, typed.element, target, origin, &result);
-    else
-      accumulate(op, typed.element, target, origin, &result, locks_, data.base());
+    accumulate(op, typed.element, target, origin, &result, locks_, data.base());
     data.check(true);
   }
 
@@ -200,7 +195,7 @@ class Accumulate : public ::testing::TestWithParam<bool> {
   TestLocks locks_;
 };
 
-TEST_P(Accumulate, OfArraysGivesWhatReduceLocalGives) {
+TEST_F(Accumulate, OfArraysGivesWhatReduceLocalGives) {
   for_each_allowed([&](Op op, const Typed& typed) {
     for (std::size_t n = 1; n <= 17; ++n)
       for (const bool with_result : {false, true}) {
@@ -211,7 +206,7 @@ TEST_P(Accumulate, OfArraysGivesWhatReduceLocalGives) {
   });
 }
 
-TEST_P(Accumulate, OfLongArraysGivesWhatReduceLocalGives) {
+TEST_F(Accumulate, OfLongArraysGivesWhatReduceLocalGives) {
   for_each_allowed([&](Op op, const Typed& typed) {
     ASSERT_NO_FATAL_FAILURE(array(op, typed, 1500, 0, false));
     ASSERT_NO_FATAL_FAILURE(array(op, typed, 700, 8, true));
@@ -219,7 +214,7 @@ TEST_P(Accumulate, OfLongArraysGivesWhatReduceLocalGives) {
   });
 }
 
-TEST_P(Accumulate, OfDerivedTypesGoesElementByElementInTypeMapOrder) {
+TEST_F(Accumulate, OfDerivedTypesGoesElementByElementInTypeMapOrder) {
   const Real real = testing::linked_real();
   for_each_allowed([&](Op op, const Typed& typed) {
     const auto to = testing::made(MPI_Type_vector, 2, 3, 4, typed.type),
@@ -234,7 +229,7 @@ TEST_P(Accumulate, OfDerivedTypesGoesElementByElementInTypeMapOrder) {
   });
 }
 
-TEST_P(Accumulate, OfElementsFromLastToFirst) {
+TEST_F(Accumulate, OfElementsFromLastToFirst) {
   const Real real = testing::linked_real();
   const auto backwards = testing::made(MPI_Type_create_hvector, 100, 1, MPI_Aint{-8}, MPI_DOUBLE);
   const Result<Layout> layout = flatten(real, backwards.get()), forwards = flatten(real, MPI_DOUBLE);
@@ -244,14 +239,11 @@ TEST_P(Accumulate, OfElementsFromLastToFirst) {
   const Side to{reinterpret_cast<std::byte*>(&target[99]), 1, &*layout},
       from{reinterpret_cast<std::byte*>(origin.data()), 100, &*forwards};
   auto* const base = reinterpret_cast<std::byte*>(target.data());
-  if (GetParam())
-    accumulate_alone(Op::sum, layout->element, to, from, nullptr);
-  else
-    accumulate(Op::sum, layout->element, to, from, nullptr, locks_, base);
+  accumulate(Op::sum, layout->element, to, from, nullptr, locks_, base);
   for (std::size_t i = 0; i < 100; ++i) ASSERT_EQ(target[i], 1000.0 + static_cast<double>(99 - i)) << i;
 }
 
-TEST_P(Accumulate, ComparesNansAsReduceLocalDoes) {
+TEST_F(Accumulate, ComparesNansAsReduceLocalDoes) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const Op op : {Op::max, Op::min})
     for (const auto& [target, origin] : {std::pair{nan, 1.0}, std::pair{1.0, nan}, std::pair{0.0, -0.0}}) {
@@ -260,16 +252,10 @@ TEST_P(Accumulate, ComparesNansAsReduceLocalDoes) {
       auto* const to = reinterpret_cast<std::byte*>(ours.data());
       auto* const in = reinterpret_cast<const std::byte*>(from.data());
       const Element element = predefined_element(MPI_DOUBLE, 8);
-      if (GetParam())
-        accumulate_array_alone(op, element, to, in, nullptr, 20);
-      else
-        accumulate_array(op, element, to, in, nullptr, 20, locks_, to);
+      accumulate_array(op, element, to, in, nullptr, 20, locks_, to);
       EXPECT_EQ(std::memcmp(ours.data(), theirs.data(), 160), 0) << name(op) << " " << target << " " << origin;
     }
 }
-
-INSTANTIATE_TEST_SUITE_P(Each, Accumulate, ::testing::Bool(),
-                         [](const auto& alone) { return alone.param ? "alone" : "indivisible"; });
 
 TEST(Accumulates, OfNoElementsTouchNothing) {
   TestLocks locks;
@@ -277,7 +263,6 @@ TEST(Accumulates, OfNoElementsTouchNothing) {
   const Layout empty{};
   const Side nothing{nullptr, 3, &empty};
   accumulate(Op::sum, element, nothing, nothing, &nothing, locks, nullptr);
-  accumulate_alone(Op::sum, element, nothing, nothing, nullptr);
   accumulate_array(Op::sum, element, nullptr, nullptr, nullptr, 0, locks, nullptr);
   EXPECT_EQ(locks.taken(), 0);
 }

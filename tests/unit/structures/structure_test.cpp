@@ -20,8 +20,8 @@ TEST(RawAndFlat, IsOneRegionOfRankZero) {
   EXPECT_EQ((*regions)[0], (format::RegionRecord{100, 1, 0, 4, 0, Manifestation::libnam}));
   EXPECT_EQ((*regions)[1].size_bytes, 0U);
   EXPECT_EQ((*regions)[1].allocation_id, 0U);
-  EXPECT_EQ(allocation_bytes(*regions, 0), 100U);
-  EXPECT_EQ(allocation_bytes(*regions, 1), 0U);
+  EXPECT_EQ(file_part(*regions, 0).bytes, 100U);
+  EXPECT_EQ(file_part(*regions, 1).bytes, 0U);
 }
 
 TEST(RawAndFlat, ASizeOnAnotherRankIsRefusedByName) {
@@ -37,8 +37,8 @@ TEST(ManagedContiguous, IsOneAllocationOfRankZeroCutInRankOrder) {
   EXPECT_EQ((*regions)[0], (format::RegionRecord{100, 1, 0, 4, 0, Manifestation::libnam}));
   EXPECT_EQ((*regions)[1], (format::RegionRecord{0, 0, 100, 8, 0, Manifestation::libnam}));
   EXPECT_EQ((*regions)[2], (format::RegionRecord{50, 1, 100, 2, 0, Manifestation::libnam}));
-  EXPECT_EQ(allocation_bytes(*regions, 0), 150U);
-  EXPECT_EQ(allocation_bytes(*regions, 2), 150U);
+  EXPECT_EQ(file_part(*regions, 0).bytes, 150U);
+  EXPECT_EQ(file_part(*regions, 2).bytes, 150U);
   for (std::uint32_t rank = 0; rank < 3; ++rank) EXPECT_EQ(structure(Structure::managed_contiguous).creator(rank), 0U);
 }
 
@@ -51,6 +51,23 @@ TEST(ManagedContiguous, ASumBeyond64BitsIsRefused) {
   EXPECT_NE(regions.error().message.find("ranks 0 to 2"), std::string::npos) << regions.error().message;
 }
 
+TEST(FileParts, OfSegmentsInOneFileAreApart) {
+  std::vector<format::RegionRecord> regions(4);
+  for (std::size_t rank = 0; rank < regions.size(); ++rank) {
+    regions[rank].size_bytes = 100;
+    regions[rank].allocation_id = 7;
+    regions[rank].source = format::RegionSource::segment;
+    regions[rank].segment_id = rank < 2 ? 11 : 12;
+    regions[rank].offset_bytes = 1000 * (rank + 1);
+  }
+  EXPECT_EQ(file_part(regions, 1).offset_bytes, 1000U);
+  EXPECT_EQ(file_part(regions, 1).bytes, 1100U);
+  EXPECT_EQ(file_part(regions, 2).offset_bytes, 3000U);
+  EXPECT_EQ(file_part(regions, 2).bytes, 1100U);
+  EXPECT_TRUE(share_allocation(regions[0], regions[1]));
+  EXPECT_FALSE(share_allocation(regions[1], regions[2]));
+}
+
 TEST(ManagedDistributed, IsAnAllocationForEachRankThatAsks) {
   const auto regions = structure(Structure::managed_distributed).plan(kThree);
   ASSERT_TRUE(regions);
@@ -59,7 +76,7 @@ TEST(ManagedDistributed, IsAnAllocationForEachRankThatAsks) {
   EXPECT_EQ((*regions)[2], (format::RegionRecord{50, 2, 0, 2, 1, Manifestation::persistent_shm}));
   for (std::uint32_t rank = 0; rank < 3; ++rank)
     EXPECT_EQ(structure(Structure::managed_distributed).creator(rank), rank);
-  EXPECT_EQ(allocation_bytes(*regions, 2), 50U);
+  EXPECT_EQ(file_part(*regions, 2).bytes, 50U);
 }
 
 // Holds for every structure in the table.

@@ -79,16 +79,61 @@ TEST(CreateInfo, NamesArePrintableWithoutBlanksAndAtMost255Bytes) {
   }
 }
 
-TEST(CreateInfo, WhatThisVersionDoesNotHaveIsRefused) {
-  EXPECT_EQ(parse_create_info(with({{"psnam_libnam_allocation_id", "1"}})).error().code, Code::unsupported);
-  for (const char* key : {"psnam_segment_allocation_id", "psnam_segment_offset"}) {
+std::vector<KeyValue> in_segment(std::vector<KeyValue> pairs) {
+  pairs.emplace_back(kManifestationKey, "psnam_manifestation_segment");
+  return pairs;
+}
+
+TEST(CreateInfo, ASegmentHasAParentAPlaceAndAnAlignment) {
+  const auto info = parse_create_info(in_segment({{"psnam_segment_allocation_id", "18446744073709551615"},
+                                                  {"psnam_segment_offset", "0"},
+                                                  {"psnam_segment_alignment", "4096"}}));
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->segment_allocation_id, 18446744073709551615U);
+  EXPECT_EQ(info->segment_offset_bytes, 0U);
+  EXPECT_EQ(info->segment_alignment_bytes, 4096U);
+  const auto found_by_the_library = parse_create_info(in_segment({{"psnam_segment_allocation_id", "7"}}));
+  ASSERT_TRUE(found_by_the_library);
+  EXPECT_FALSE(found_by_the_library->segment_offset_bytes.has_value());
+  EXPECT_EQ(found_by_the_library->segment_alignment_bytes, 64U);
+}
+
+TEST(CreateInfo, AnExistingAllocationIsNamedByItsId) {
+  const auto info = parse_create_info(with({{"psnam_libnam_allocation_id", "12"}}));
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->libnam_allocation_id, 12U);
+}
+
+TEST(CreateInfo, KeysOfOneManifestationAreRefusedByTheOthers) {
+  for (const char* key : {"psnam_segment_allocation_id", "psnam_segment_offset", "psnam_segment_alignment"}) {
     const auto info = parse_create_info(with({{key, "1"}}));
-    ASSERT_FALSE(info);
+    ASSERT_FALSE(info) << key;
     EXPECT_EQ(info.error().code, Code::info_key);
     expect_words(info.error(), {key, "\"1\"", "psnam_manifestation_segment"});
     EXPECT_TRUE(parse_create_info({{key, "1"}, {std::string{kManifestationKey}, "psnam_manifestation_segment"}}))
         << "in any order";
   }
+  const auto info = parse_create_info(in_segment({{"psnam_libnam_allocation_id", "1"}}));
+  ASSERT_FALSE(info);
+  EXPECT_EQ(info.error().code, Code::info_key);
+  expect_words(info.error(), {"psnam_libnam_allocation_id", "\"1\"", "psnam_manifestation_libnam"});
+}
+
+TEST(CreateInfo, NumbersAreDecimalDigitsInRange) {
+  const std::vector<KeyValue> refused{
+      {"psnam_segment_allocation_id", "0"}, {"psnam_segment_allocation_id", "0x10"},
+      {"psnam_segment_allocation_id", ""},  {"psnam_segment_offset", "-1"},
+      {"psnam_segment_offset", " 1"},       {"psnam_segment_offset", "18446744073709551616"},
+      {"psnam_segment_offset", "1K"},       {"psnam_segment_alignment", "0"},
+      {"psnam_segment_alignment", "48"},    {"psnam_segment_alignment", "2147483648"},
+  };
+  for (const auto& [key, value] : refused) {
+    const auto info = parse_create_info(in_segment({{key, value}}));
+    ASSERT_FALSE(info) << key << " = " << value;
+    EXPECT_EQ(info.error().code, Code::info_value);
+    expect_words(info.error(), {key, "\"" + value + "\""});
+  }
+  EXPECT_EQ(parse_create_info(with({{"psnam_libnam_allocation_id", "0"}})).error().code, Code::info_value);
 }
 
 TEST(CreateInfo, KeysOfConnectingAndUnknownOnesAreNoConcernOfIt) {
