@@ -48,5 +48,33 @@ class Roundtrip(unittest.TestCase):
             self.assertIn("the base pointer is NULL", result.output)
 
 
+class GetByTheHeader(unittest.TestCase):
+    """The calls of psnam.h that the library, not MPI, carries out: found in executables of every kind, if it is there."""
+
+    KINDS = ("iget_plain", "iget_cpp", "iget_no_pie", "iget_pie")
+
+    def expect(self, name, preload, *words):
+        """Each of two ranks says each of the words once. Lines of ranks may run into each other."""
+        with Site(t.LIBRARY if preload else None) as site:
+            output = site.expect(2, [t.program(name)]).output
+            self.assertEqual([output.count(word) for word in words], [2] * len(words), output)
+            self.assertEqual(output.count("iget "), 2, output)
+
+    def test_with_the_library_preloaded(self):
+        for name in self.KINDS:
+            with self.subTest(name):
+                self.expect(name, True, "iget ok")
+
+    def test_with_the_library_linked(self):
+        for preload in (False, True):
+            with self.subTest(preload=preload):
+                self.expect("iget_linked", preload, "iget ok")
+
+    def test_without_the_library_the_program_starts_and_is_told(self):
+        for name in self.KINDS:
+            with self.subTest(name):
+                self.expect(name, False, "iget missing", "MPIX_Iget:", "LD_PRELOAD=libpsnam.so is missing")
+
+
 if __name__ == "__main__":
     t.main()

@@ -30,6 +30,21 @@ static void expect_unsupported(int code, const char* alias) {
   }
 }
 
+static void run_iget_return(MPI_Win native) {
+  int place = 0;
+  MPIX_Iget_request request = (MPIX_Iget_request)(void*)&place;
+  const void* data = NULL;
+  MPI_Count bytes = 0;
+  int flag = 0;
+  expect_unsupported(MPIX_Iget(0, 1, MPI_INT, 0, native, &request), "iget");
+  expect(request == MPIX_IGET_REQUEST_NULL, "no request after a failed start");
+  expect_unsupported(MPIX_Iget_c(0, 1, MPI_INT, 0, MPI_WIN_NULL, &request), "iget_c");
+  expect_unsupported(MPIX_Iget_wait(request), "iget_wait");
+  expect_unsupported(MPIX_Iget_test(request, &flag), "iget_test");
+  expect_unsupported(MPIX_Iget_data(request, &data, &bytes), "iget_data");
+  expect_unsupported(MPIX_Iget_free(&request), "iget_free");
+}
+
 static void run_return(void) {
   MPI_Comm inter = MPI_COMM_NULL;
   MPI_Win win = MPI_WIN_NULL;
@@ -52,6 +67,7 @@ static void run_return(void) {
   expect_unsupported(MPIX_Win_intercomm_query(native, 0, &size, &unit), "query");
   expect_unsupported(MPIX_Win_intercomm_query_c(native, 0, &size, &big_unit), "query_c");
   expect_unsupported(queried_from_another_source(MPI_WIN_NULL), "query of a null window");
+  run_iget_return(native);
   MPI_Win_free(&native);
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);

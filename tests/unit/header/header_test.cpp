@@ -112,12 +112,21 @@ TEST(Header, AliasesHaveTheTypesOfTheSpecification) {
   int (*const create)(MPI_Info, MPI_Comm, MPI_Win*) = &MPIX_Win_create_intercomm;
   int (*const query)(MPI_Win, int, MPI_Aint*, int*) = &MPIX_Win_intercomm_query;
   EXPECT_TRUE(allocate != nullptr && connect != nullptr && create != nullptr && query != nullptr);
+  int (*const iget)(MPI_Aint, int, MPI_Datatype, int, MPI_Win, MPIX_Iget_request*) = &MPIX_Iget;
+  int (*const iget_c)(MPI_Aint, MPI_Count, MPI_Datatype, int, MPI_Win, MPIX_Iget_request*) = &MPIX_Iget_c;
+  int (*const wait)(MPIX_Iget_request) = &MPIX_Iget_wait;
+  int (*const test)(MPIX_Iget_request, int*) = &MPIX_Iget_test;
+  int (*const data)(MPIX_Iget_request, const void**, MPI_Count*) = &MPIX_Iget_data;
+  int (*const free)(MPIX_Iget_request*) = &MPIX_Iget_free;
+  EXPECT_TRUE(iget != nullptr && iget_c != nullptr && wait != nullptr && test != nullptr && data != nullptr &&
+              free != nullptr);
+  EXPECT_EQ(sizeof(MPIX_Iget_request), sizeof(void*));
 }
 
 TEST_F(HeaderWithoutTheLibrary, EveryAliasReturnsUnsupportedOperationAndMpiStaysUsable) {
   const Outcome outcome = run(alias_program("return"));
   EXPECT_TRUE(outcome.exited_with(0)) << outcome.output;
-  EXPECT_EQ(count(outcome.output, "LD_PRELOAD=libpsnam.so is missing"), 2U * 7U) << outcome.output;
+  EXPECT_EQ(count(outcome.output, "LD_PRELOAD=libpsnam.so is missing"), 2U * 13U) << outcome.output;
 }
 
 TEST_F(HeaderWithoutTheLibrary, TheDefaultErrorHandlerEndsTheJobWithoutASignal) {

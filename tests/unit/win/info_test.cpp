@@ -84,6 +84,11 @@ std::vector<KeyValue> in_segment(std::vector<KeyValue> pairs) {
   return pairs;
 }
 
+std::vector<KeyValue> in_libnam(std::vector<KeyValue> pairs) {
+  pairs.emplace_back(kManifestationKey, "psnam_manifestation_libnam");
+  return pairs;
+}
+
 TEST(CreateInfo, ASegmentHasAParentAPlaceAndAnAlignment) {
   const auto info = parse_create_info(in_segment({{"psnam_segment_allocation_id", "18446744073709551615"},
                                                   {"psnam_segment_offset", "0"},
@@ -99,7 +104,7 @@ TEST(CreateInfo, ASegmentHasAParentAPlaceAndAnAlignment) {
 }
 
 TEST(CreateInfo, AnExistingAllocationIsNamedByItsId) {
-  const auto info = parse_create_info(with({{"psnam_libnam_allocation_id", "12"}}));
+  const auto info = parse_create_info(in_libnam({{"psnam_libnam_allocation_id", "12"}}));
   ASSERT_TRUE(info);
   EXPECT_EQ(info->libnam_allocation_id, 12U);
 }
@@ -133,7 +138,7 @@ TEST(CreateInfo, NumbersAreDecimalDigitsInRange) {
     EXPECT_EQ(info.error().code, Code::info_value);
     expect_words(info.error(), {key, "\"" + value + "\""});
   }
-  EXPECT_EQ(parse_create_info(with({{"psnam_libnam_allocation_id", "0"}})).error().code, Code::info_value);
+  EXPECT_EQ(parse_create_info(in_libnam({{"psnam_libnam_allocation_id", "0"}})).error().code, Code::info_value);
 }
 
 TEST(CreateInfo, KeysOfConnectingAndUnknownOnesAreNoConcernOfIt) {
