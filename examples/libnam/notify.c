@@ -31,8 +31,9 @@ static int consume(int from) {
   return nam_free(&memory) == 0 ? 0 : failed("nam_free");
 }
 
-static int produce(int to) {
-  nam_allocation_t* memory = nam_calloc(PIECES, PIECE_BYTES);
+/* The memory lives as long as somebody uses it: the producer keeps it until the consumer has ended. */
+static int produce(int to, nam_allocation_t** made) {
+  nam_allocation_t* const memory = *made = nam_calloc(PIECES, PIECE_BYTES);
   if (memory == NULL) return failed("nam_calloc");
   if (write(to, memory, sizeof(*memory)) != (ssize_t)sizeof(*memory)) return 1;
   for (int i = 0; i < PIECES; ++i) {
@@ -41,12 +42,12 @@ static int produce(int to) {
     if (nam_put_notify(text, (size_t)i * PIECE_BYTES, sizeof(text), (uint64_t)i, memory) < 0)
       return failed("nam_put_notify");
   }
-  if (nam_put_notify(NULL, 0, 0, PIECES, memory) < 0) return failed("nam_put_notify");
-  return nam_free(memory) == 0 ? 0 : failed("nam_free");
+  return nam_put_notify(NULL, 0, 0, PIECES, memory) < 0 ? failed("nam_put_notify") : 0;
 }
 
 int main(void) {
   int ends[2], status = 1, mine;
+  nam_allocation_t* memory = NULL;
   pid_t child;
   if (pipe(ends) != 0) return 1;
   child = fork(); /* before anything of the NAM is used: a child has none of its parent's handles */
@@ -56,8 +57,9 @@ int main(void) {
     return consume(ends[0]);
   }
   close(ends[0]);
-  mine = produce(ends[1]);
+  mine = produce(ends[1], &memory);
   close(ends[1]);
-  if (waitpid(child, &status, 0) != child || status != 0) return 1;
+  if (waitpid(child, &status, 0) != child || status != 0) mine = 1;
+  if (memory != NULL && nam_free(memory) != 0) return failed("nam_free");
   return mine;
 }

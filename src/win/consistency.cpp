@@ -34,7 +34,13 @@ Status change_consistency(sync::Team& team, const CatalogSeat& seat, format::Con
     return step(team, seat, Part::others, consistency, false);
   }
   PSNAM_CHECK(step(team, seat, Part::home, consistency, false));
-  return step(team, seat, Part::others, consistency, false);
+  Status removed = step(team, seat, Part::others, consistency, false);
+  if (removed) return removed;
+  // A part that has segments in it cannot go, and the window stays as it was, as a whole.
+  Status undone = step(team, seat, Part::home, format::Consistency::persistent, false);
+  if (undone) undone = step(team, seat, Part::others, format::Consistency::persistent, false);
+  if (!undone) log::warn("a part of the window has become volatile: {}", undone.error().message);
+  return removed;
 }
 
 }  // namespace psnam::win

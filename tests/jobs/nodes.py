@@ -128,7 +128,7 @@ def killed_between_commits(nodes, die_at_commit):
     assert kills >= 16 and all(outcomes.values()), (kills, outcomes)
 
 
-def main(library, program, store_tool, die_at_commit):
+def main(library, program, store_tool, die_at_commit, *_):
     with Nodes(library, program, store_tool) as nodes:
         nodes.role("Libnam.*", {"A": 1, "B": 2})
         volatile_windows(nodes)
