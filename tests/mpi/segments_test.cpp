@@ -13,10 +13,10 @@ constexpr MPI_Aint kPage = 4096;
 /// Keys of a window in the allocation or segment `parent`.
 struct Place {
   std::string parent;
-  std::string offset;  ///< empty: the library finds it
+  std::string offset{};  ///< empty: the library finds it
   std::string structure = "managed_distributed";
   std::string consistency = "volatile";
-  std::string alignment;
+  std::string alignment{};
 };
 
 Info keys_of(const Place& place) {
