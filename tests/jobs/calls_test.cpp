@@ -187,7 +187,9 @@ TEST_F(Calls, PutBetweenStartAndComplete) {
     while (done == 0 && MPI_Win_test(win_, &done) == MPI_SUCCESS) {
     }
     EXPECT_NE(done, 0);
-    if (!by_test) EXPECT_EQ(MPI_Win_wait(win_), MPI_SUCCESS);
+    if (!by_test) {
+      EXPECT_EQ(MPI_Win_wait(win_), MPI_SUCCESS);
+    }
   }
   MPI_Group_free(&all);
   expect_marks(std::min({regions(), makers_, guests_ == 0 ? makers_ : guests_}));

@@ -87,7 +87,7 @@ void expect_works(MPI_Win win, MPI_Aint bytes, int salt) {
 
 class Segments : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Of, Segments, testing::Values("libnam", "pershm"),
-                         [](const auto& info) { return std::string{info.param}; });
+                         [](const auto& of) { return std::string{of.param}; });
 
 TEST_P(Segments, LieWhereEachRankPutsThem) {
   const Window parent = raw(GetParam());
