@@ -122,7 +122,7 @@ TEST(OwnedMapping, OfNoBytesIsEmpty) {
 TEST(OwnedMapping, ARefusalNamesSizeAndSubject) {
   const auto mapping = Mapping::map(-1, 4096, Protection::read_write, "the thing");
   ASSERT_FALSE(mapping);
-  EXPECT_NE(mapping.error().message.find("4096 bytes at 0 of the thing"), std::string::npos) << mapping.error().message;
+  EXPECT_NE(mapping.error().message.find("4096 bytes of the thing"), std::string::npos) << mapping.error().message;
   EXPECT_EQ(mapping.error().detail, EBADF);
 }
 
