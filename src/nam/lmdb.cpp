@@ -48,7 +48,13 @@ Error lmdb_error(std::string_view doing, std::string_view file, int rc) {
 }
 
 Transaction::~Transaction() {
-  if (txn_ != nullptr && environment_->process_ == ::getpid()) ::mdb_txn_abort(txn_);
+  if (environment_->process_ != ::getpid()) return;
+  if (txn_ != nullptr) ::mdb_txn_abort(txn_);
+  leave_queue();
+}
+
+void Transaction::leave_queue() noexcept {
+  if (std::exchange(in_queue_, false)) environment_->leave_queue();
 }
 
 Error Transaction::error(std::string_view doing, int rc) const { return lmdb_error(doing, environment_->shown_, rc); }
@@ -121,6 +127,7 @@ Result<std::uint64_t> Transaction::entries(std::size_t table) {
 
 Status Transaction::commit() {
   const int rc = ::mdb_txn_commit(std::exchange(txn_, nullptr));
+  leave_queue();
   if (rc != MDB_SUCCESS) return error("committing", rc);
   return {};
 }
@@ -168,6 +175,7 @@ Status Environment::set_up(const EnvironmentOptions& options, bool make_tables) 
   if (rc == MDB_SUCCESS) rc = ::mdb_env_set_maxdbs(env_, kMaxTables);
   if (rc != MDB_SUCCESS) return lmdb_error("setting limits", shown_, rc);
   unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
+  queues_ = options.locking;
   if (!options.locking) flags |= MDB_NOLOCK;
   if (!options.durable) flags |= MDB_NOSYNC;
   rc = ::mdb_env_open(env_, options.path.c_str(), flags, 0600);
@@ -194,14 +202,37 @@ Result<Transaction> Environment::begin(unsigned flags) {
   if (const pid_t here = ::getpid(); here != process_)
     return Error{Code::unsupported, fmt::format("{} was opened by process {}; its child {} has to open it itself",
                                                 shown_, process_, here)};
+  const bool writes = queues_ && (flags & MDB_RDONLY) == 0;
+  if (writes) PSNAM_CHECK(queue_up());
   MDB_txn* txn = nullptr;
   int rc = ::mdb_txn_begin(env_, nullptr, flags, &txn);
   if (rc == MDB_READERS_FULL) {
     PSNAM_CHECK(forget_dead_readers());
     rc = ::mdb_txn_begin(env_, nullptr, flags, &txn);
   }
-  if (rc != MDB_SUCCESS) return lmdb_error("beginning a transaction", shown_, rc);
-  return Transaction{*this, txn};
+  if (rc != MDB_SUCCESS) {
+    if (writes) leave_queue();
+    return lmdb_error("beginning a transaction", shown_, rc);
+  }
+  return Transaction{*this, txn, writes};
+}
+
+Status Environment::queue_up() {
+  PSNAM_TRY(const int fd, descriptor());
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  while (::fcntl(fd, F_SETLKW, &whole) != 0)
+    if (errno != EINTR) return system_error(fmt::format("{}: waiting for other writers", shown_), errno);
+  return {};
+}
+
+void Environment::leave_queue() noexcept {
+  const auto fd = descriptor();
+  struct flock whole {};
+  whole.l_type = F_UNLCK;
+  whole.l_whence = SEEK_SET;
+  if (fd) static_cast<void>(::fcntl(*fd, F_SETLK, &whole));
 }
 
 Status Environment::forget_dead_readers() {

@@ -48,7 +48,9 @@ class Environment;
 class Transaction {
  public:
   Transaction(Transaction&& other) noexcept
-      : environment_{other.environment_}, txn_{std::exchange(other.txn_, nullptr)} {}
+      : environment_{other.environment_},
+        txn_{std::exchange(other.txn_, nullptr)},
+        in_queue_{std::exchange(other.in_queue_, false)} {}
   Transaction& operator=(Transaction&&) = delete;
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -73,7 +75,9 @@ class Transaction {
 
  private:
   friend class Environment;
-  Transaction(Environment& environment, MDB_txn* txn) noexcept : environment_{&environment}, txn_{txn} {}
+  Transaction(Environment& environment, MDB_txn* txn, bool in_queue) noexcept
+      : environment_{&environment}, txn_{txn}, in_queue_{in_queue} {}
+  void leave_queue() noexcept;
   [[nodiscard]] Error error(std::string_view doing, int rc) const;
   [[nodiscard]] MDB_dbi table_handle(std::size_t table) const noexcept;
 
@@ -95,6 +99,7 @@ class Transaction {
 
   Environment* environment_;
   MDB_txn* txn_;
+  bool in_queue_;  ///< of the writers
 };
 
 struct EnvironmentOptions {
@@ -143,11 +148,16 @@ class Environment {
   friend class Transaction;
   explicit Environment(std::string shown);
   [[nodiscard]] Result<Transaction> begin(unsigned flags);
+  /// Writers of all processes line up at a lock that the system itself gives on when its holder dies. At LMDB's own
+  /// mutex a waiter was seen to sleep on for good, when the holder and another waiter were killed at the same moment.
+  [[nodiscard]] Status queue_up();
+  void leave_queue() noexcept;
   [[nodiscard]] Status open_tables(std::span<const TableSpec> tables, bool make);
   [[nodiscard]] Status set_up(const EnvironmentOptions& options, bool make_tables);
 
   std::string shown_;
   pid_t process_;
+  bool queues_ = true;  ///< false for a file that nobody else can see
   MDB_env* env_ = nullptr;
   std::size_t map_bytes_ = 0;
   std::array<MDB_dbi, kMaxTables> tables_{};
