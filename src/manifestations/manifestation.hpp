@@ -36,7 +36,7 @@ class Manifestation {
                                              Protection protection) const = 0;
 };
 
-/// The manifestation of `kind` over `memory`. Code::unsupported for one that this version does not have.
+/// The manifestation of `kind` over `memory`. Code::incompatible for a kind that is not in the table.
 [[nodiscard]] Result<std::unique_ptr<Manifestation>> make_manifestation(format::Manifestation kind,
                                                                         nam::MemoryStore& memory);
 

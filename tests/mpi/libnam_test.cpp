@@ -12,17 +12,10 @@
 #include <vector>
 
 #include "mpi/mpi_test.hpp"
+#include "support/nam_failure.hpp"
 
 namespace psnam::test {
 namespace {
-
-#define EXPECT_NAM_FAILS(expression, failed, error_number, part)                            \
-  do {                                                                                      \
-    errno = 0;                                                                              \
-    EXPECT_EQ(expression, failed);                                                          \
-    EXPECT_EQ(errno, error_number) << nam_strerror();                                       \
-    EXPECT_NE(std::string{nam_strerror()}.find(part), std::string::npos) << nam_strerror(); \
-  } while (false)
 
 constexpr nam_ext_allocation_t* kNoSet = nullptr;
 constexpr int kGuard = 64;

@@ -12,18 +12,10 @@
 #include <vector>
 
 #include "support/child.hpp"
+#include "support/nam_failure.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace psnam::test {
-
-/// Expects that `expression` is `failed`, with that errno and a message that has `part` in it.
-#define EXPECT_NAM_FAILS(expression, failed, error_number, part)                            \
-  do {                                                                                      \
-    errno = 0;                                                                              \
-    EXPECT_EQ(expression, failed);                                                          \
-    EXPECT_EQ(errno, error_number) << nam_strerror();                                       \
-    EXPECT_NE(std::string{nam_strerror()}.find(part), std::string::npos) << nam_strerror(); \
-  } while (false)
 
 constexpr nam_allocation_t* kNoAllocation = nullptr;
 
