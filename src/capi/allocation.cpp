@@ -13,29 +13,29 @@ namespace {
 
 constexpr int kNams = 1;  // the embedded store
 
-Result<std::array<format::ProcessIdentity, 1>> this_user() {
-  PSNAM_TRY(const format::ProcessIdentity me, nam::this_process(0));
+Result<std::array<format::ProcessIdentity, 1>> this_user(nam::Service& store) {
+  PSNAM_TRY(const format::ProcessIdentity me, store.user(0));
   return std::array{me};
 }
 
 }  // namespace
 
-Allocation::Allocation(std::shared_ptr<nam::Store> store, nam::AllocationUse use, Mapping mapping)
+Allocation::Allocation(std::shared_ptr<nam::Service> store, nam::AllocationUse use, nam::Memory memory)
     : id_{use.allocation.id},
       bytes_{use.allocation.size_bytes},
-      mapping_{std::move(mapping)},
+      memory_{std::move(memory)},
       store_{std::move(store)},
       details_{std::move(use.allocation)},
       use_id_{use.use_id} {}
 
-Result<std::shared_ptr<Allocation>> Allocation::map(std::shared_ptr<nam::Store> store, nam::AllocationUse use) {
+Result<std::shared_ptr<Allocation>> Allocation::map(std::shared_ptr<nam::Service> store, nam::AllocationUse use) {
   const format::AllocationRecord& record = use.allocation;
-  auto mapping = store->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write);
-  if (!mapping) {
+  auto memory = store->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write);
+  if (!memory) {
     PSNAM_CHECK(store->close(use.use_id));
-    return mapping.take_error();
+    return memory.take_error();
   }
-  return std::shared_ptr<Allocation>{new Allocation{std::move(store), std::move(use), std::move(*mapping)}};
+  return std::shared_ptr<Allocation>{new Allocation{std::move(store), std::move(use), std::move(*memory)}};
 }
 
 Allocation::~Allocation() {
@@ -47,12 +47,12 @@ Status Allocation::check_nam(int index) {
   return Error{Code::invalid_argument, fmt::format("NAM {}: there is {} NAM here, of index 0", index, kNams)};
 }
 
-Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::Store> store, std::size_t bytes, int flag,
-                                                         const std::string& name) {
+Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::Service> store, std::size_t bytes,
+                                                         int flag, const std::string& name) {
   if (bytes == 0) return Error{Code::size, "an allocation of 0 bytes"};
   if (flag != 0 && flag != NM_CPRS)
     return Error{Code::invalid_argument, fmt::format("flag {}: 0 and NM_CPRS ({}) are known", flag, NM_CPRS)};
-  PSNAM_TRY(const auto users, this_user());
+  PSNAM_TRY(const auto users, this_user(*store));
   nam::AllocationRequest request;
   request.size_bytes = bytes;
   request.kind = flag == NM_CPRS ? format::AllocationKind::checkpoint : format::AllocationKind::memory;
@@ -61,10 +61,10 @@ Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::St
   return map(std::move(store), std::move(use));
 }
 
-Result<std::shared_ptr<Allocation>> Allocation::connect(std::shared_ptr<nam::Store> store,
+Result<std::shared_ptr<Allocation>> Allocation::connect(std::shared_ptr<nam::Service> store,
                                                         const nam_allocation_t& record) {
   PSNAM_CHECK(check_nam(record.nam_index));
-  PSNAM_TRY(const auto users, this_user());
+  PSNAM_TRY(const auto users, this_user(*store));
   PSNAM_TRY(nam::AllocationUse use,
             store->open_allocation(record.address, record.challenge, nam::AccessRight::read_write, users));
   const std::uint64_t bytes = use.allocation.size_bytes;
@@ -76,7 +76,7 @@ Result<std::shared_ptr<Allocation>> Allocation::connect(std::shared_ptr<nam::Sto
   return map(std::move(store), std::move(use));
 }
 
-Result<std::shared_ptr<nam::Store>> Allocation::store() {
+Result<std::shared_ptr<nam::Service>> Allocation::store() {
   const std::lock_guard lock{mutex_};
   if (!store_) return Error{Code::invalid_argument, fmt::format("allocation {} was freed meanwhile", id_)};
   return store_;
@@ -95,7 +95,7 @@ void Allocation::was_kept() noexcept {
 }
 
 Status Allocation::close() {
-  std::shared_ptr<nam::Store> store;
+  std::shared_ptr<nam::Service> store;
   {
     const std::lock_guard lock{mutex_};
     store.swap(store_);
@@ -142,22 +142,35 @@ Status Allocation::check(const char* function, Range range) const {
                                         range.bytes, range.offset, id_, bytes())};
 }
 
-void Allocation::put(const void* from, Range range) noexcept {
-  if (range.bytes != 0) std::memcpy(mapping_.data() + range.offset, from, range.bytes);
+Status Allocation::put(const void* from, Range range) {
+  if (range.bytes == 0) return {};
+  if (memory_.remote == nullptr) {
+    std::memcpy(memory_.mapping.data() + range.offset, from, range.bytes);
+    return {};
+  }
+  // A write only reads what is there.
+  auto* const bytes = const_cast<std::byte*>(static_cast<const std::byte*>(from));
+  PSNAM_CHECK(memory_.remote->write({{{range.offset, bytes, range.bytes}}}));
+  return memory_.remote->flush();
 }
 
-void Allocation::get(void* to, Range range) const noexcept {
-  if (range.bytes != 0) std::memcpy(to, mapping_.data() + range.offset, range.bytes);
+Status Allocation::get(void* to, Range range) {
+  if (range.bytes == 0) return {};
+  if (memory_.remote == nullptr) {
+    std::memcpy(to, memory_.mapping.data() + range.offset, range.bytes);
+    return {};
+  }
+  PSNAM_CHECK(memory_.remote->read({{{range.offset, static_cast<std::byte*>(to), range.bytes}}}));
+  return memory_.remote->flush();
 }
 
-Result<nam::Notifications*> Allocation::notifications() {
+Result<nam::NotificationQueue*> Allocation::notifications() {
   PSNAM_TRY(const auto store, this->store());
   const std::lock_guard lock{mutex_};
   if (!notifications_) {
-    PSNAM_TRY(Mapping page, store->open_notifications(id_));
-    PSNAM_TRY(notifications_, nam::Notifications::over(std::move(page)));
+    PSNAM_TRY(notifications_, store->open_notifications(id_));
   }
-  return &*notifications_;
+  return notifications_.get();
 }
 
 }  // namespace psnam::capi

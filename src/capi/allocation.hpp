@@ -4,14 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "base/system.hpp"
 #include "nam.h"
-#include "nam/notifications.hpp"
-#include "nam/store.hpp"
+#include "nam/service.hpp"
 
 namespace psnam::capi {
 
@@ -24,13 +22,14 @@ struct Range {
 class Allocation {
  public:
   /// A new one, volatile until keep(), with `name` (may be empty) once it is persistent.
-  static Result<std::shared_ptr<Allocation>> allocate(std::shared_ptr<nam::Store> store, std::size_t bytes, int flag,
+  static Result<std::shared_ptr<Allocation>> allocate(std::shared_ptr<nam::Service> store, std::size_t bytes, int flag,
                                                       const std::string& name);
   /// Code::invalid_argument unless `index` is that of a NAM, or -1.
   static Status check_nam(int index);
   /// The one that `record` tells. Code::access for a wrong challenge or user, Code::invalid_argument for a wrong NAM or
   /// size.
-  static Result<std::shared_ptr<Allocation>> connect(std::shared_ptr<nam::Store> store, const nam_allocation_t& record);
+  static Result<std::shared_ptr<Allocation>> connect(std::shared_ptr<nam::Service> store,
+                                                     const nam_allocation_t& record);
 
   Allocation(const Allocation&) = delete;
   Allocation& operator=(const Allocation&) = delete;
@@ -55,27 +54,27 @@ class Allocation {
 
   /// Code::range unless the bytes are inside.
   [[nodiscard]] Status check(const char* function, Range range) const;
-  /// `range` was checked.
-  void put(const void* from, Range range) noexcept;
-  void get(void* to, Range range) const noexcept;
+  /// `range` was checked. Complete when it returns.
+  Status put(const void* from, Range range);
+  Status get(void* to, Range range);
 
   /// The store, or Code::invalid_argument after close().
-  Result<std::shared_ptr<nam::Store>> store();
+  Result<std::shared_ptr<nam::Service>> store();
   /// The queue, made on first use. It lives as long as this.
-  Result<nam::Notifications*> notifications();
+  Result<nam::NotificationQueue*> notifications();
 
  private:
-  Allocation(std::shared_ptr<nam::Store> store, nam::AllocationUse use, Mapping mapping);
-  static Result<std::shared_ptr<Allocation>> map(std::shared_ptr<nam::Store> store, nam::AllocationUse use);
+  Allocation(std::shared_ptr<nam::Service> store, nam::AllocationUse use, nam::Memory memory);
+  static Result<std::shared_ptr<Allocation>> map(std::shared_ptr<nam::Service> store, nam::AllocationUse use);
 
   const std::uint64_t id_;
   const std::size_t bytes_;
-  const Mapping mapping_;
+  const nam::Memory memory_;
   mutable std::mutex mutex_;  ///< guards what follows
-  std::shared_ptr<nam::Store> store_;
+  std::shared_ptr<nam::Service> store_;
   format::AllocationRecord details_;
   std::uint64_t use_id_;
-  std::optional<nam::Notifications> notifications_;
+  std::unique_ptr<nam::NotificationQueue> notifications_;
 };
 
 }  // namespace psnam::capi

@@ -83,11 +83,11 @@ Status gather(const Set& set, const Call& call) {
   if (layout.whole.bytes != 0 && root.receive_is_null != 0)
     return null_buffer(call, static_cast<std::size_t>(call.root), root.receive_bytes);
   const Team& team = set.team();
-  set.allocation().put(call.send, layout.parts[static_cast<std::size_t>(team.rank())]);
-  PSNAM_CHECK(team.agree({}));
-  if (team.rank() == call.root) set.allocation().get(call.receive, layout.whole);
+  PSNAM_CHECK(team.agree(set.allocation().put(call.send, layout.parts[static_cast<std::size_t>(team.rank())])));
+  Status got;
+  if (team.rank() == call.root) got = set.allocation().get(call.receive, layout.whole);
   // Nobody goes on to write there again before the root has read.
-  return team.agree({});
+  return team.agree(got);
 }
 
 Status scatter(const Set& set, const Call& call) {
@@ -100,10 +100,10 @@ Status scatter(const Set& set, const Call& call) {
   if (layout.whole.bytes != 0 && root.send_is_null != 0)
     return null_buffer(call, static_cast<std::size_t>(call.root), root.send_bytes);
   const Team& team = set.team();
-  if (team.rank() == call.root) set.allocation().put(call.send, layout.whole);
-  PSNAM_CHECK(team.agree({}));
-  set.allocation().get(call.receive, layout.parts[static_cast<std::size_t>(team.rank())]);
-  return team.agree({});
+  Status put;
+  if (team.rank() == call.root) put = set.allocation().put(call.send, layout.whole);
+  PSNAM_CHECK(team.agree(put));
+  return team.agree(set.allocation().get(call.receive, layout.parts[static_cast<std::size_t>(team.rank())]));
 }
 
 Status broadcast(const Set& set, const Call& call) {
@@ -116,10 +116,11 @@ Status broadcast(const Set& set, const Call& call) {
   const Range range{call.offset, call.receive_bytes};
   PSNAM_CHECK(set.allocation().check(call.function, range));
   const Team& team = set.team();
-  if (team.rank() == call.root) set.allocation().put(call.receive, range);
-  PSNAM_CHECK(team.agree({}));
-  if (team.rank() != call.root) set.allocation().get(call.receive, range);
-  return team.agree({});
+  Status moved;
+  if (team.rank() == call.root) moved = set.allocation().put(call.receive, range);
+  PSNAM_CHECK(team.agree(moved));
+  if (team.rank() != call.root) moved = set.allocation().get(call.receive, range);
+  return team.agree(moved);
 }
 
 template <class Body>

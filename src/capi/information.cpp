@@ -34,7 +34,7 @@ Status describe(const nam_allocation_t* handle, nam_stat_t* stat) {
     found.flag = record.kind == format::AllocationKind::checkpoint ? NM_CPRS : 0;
     PSNAM_TRY(const std::uint64_t users, store->count_users(record.id));
     found.processes = static_cast<std::uint32_t>(users);
-    PSNAM_TRY(nam::Notifications* const queue, allocation->notifications());
+    PSNAM_TRY(nam::NotificationQueue* const queue, allocation->notifications());
     PSNAM_TRY(const std::uint64_t waiting, queue->size());
     found.notifications = static_cast<std::uint32_t>(waiting);
   }

@@ -9,12 +9,13 @@
 #include "capi/failure.hpp"
 #include "capi/process.hpp"
 #include "capi/transfer.hpp"
+#include "format/notify_page.hpp"
 #include "nam.h"
 
 namespace psnam::capi {
 namespace {
 
-using Clock = nam::Notifications::Clock;
+using Clock = nam::NotificationQueue::Clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPostLimit{5000};
@@ -25,7 +26,7 @@ static_assert(NAM_NOTIFICATIONS_MAX == format::kNotifyCapacity);
 
 Result<ssize_t> put_notify(const void* buffer, Range range, std::uint64_t value, const nam_allocation_t* handle) {
   PSNAM_TRY(const auto allocation, process().allocation("nam_put_notify", handle));
-  PSNAM_TRY(nam::Notifications* const queue, allocation->notifications());
+  PSNAM_TRY(nam::NotificationQueue* const queue, allocation->notifications());
   PSNAM_TRY(const ssize_t bytes, put("nam_put_notify", buffer, range, handle));
   PSNAM_TRY(const bool posted, queue->post(value, Clock::now() + kPostLimit));
   if (posted) return bytes;
@@ -37,7 +38,7 @@ Result<ssize_t> put_notify(const void* buffer, Range range, std::uint64_t value,
 /// A wait for a value: how long, and for whom.
 class Wait {
  public:
-  Wait(Allocation& allocation, nam::Notifications& queue, int timeout_ms)
+  Wait(Allocation& allocation, nam::NotificationQueue& queue, int timeout_ms)
       : allocation_{allocation}, queue_{queue}, timeout_ms_{timeout_ms} {}
 
   Result<std::uint64_t> value() {
@@ -80,7 +81,7 @@ class Wait {
   }
 
   Allocation& allocation_;
-  nam::Notifications& queue_;
+  nam::NotificationQueue& queue_;
   const int timeout_ms_;
   const Clock::time_point begin_ = Clock::now();
   bool there_were_others_ = false;
@@ -91,7 +92,7 @@ Status wait(const nam_allocation_t* handle, std::uint64_t* value, int timeout_ms
   if (value == nullptr) return Error{Code::buffer, "nam_wait_notification: the value's address is NULL"};
   if (timeout_ms < -1)
     return Error{Code::invalid_argument, fmt::format("nam_wait_notification: a limit of {} ms", timeout_ms)};
-  PSNAM_TRY(nam::Notifications* const queue, allocation->notifications());
+  PSNAM_TRY(nam::NotificationQueue* const queue, allocation->notifications());
   PSNAM_TRY(*value, Wait(*allocation, *queue, timeout_ms).value());
   return {};
 }

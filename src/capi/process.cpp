@@ -33,7 +33,7 @@ Process& process() {
   return now != nullptr ? *now : *first;
 }
 
-Result<std::shared_ptr<nam::Store>> Process::store() {
+Result<std::shared_ptr<nam::Service>> Process::store() {
   const std::lock_guard lock{mutex_};
   if (store_) return store_;
   PSNAM_TRY(const Options options, parse_options(environment_variable));

@@ -26,7 +26,7 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   /// Opened on first use, and made where there is none. Thread-safe.
-  Result<std::shared_ptr<nam::Store>> store();
+  Result<std::shared_ptr<nam::Service>> store();
   /// Ends all handles and everything that this process uses.
   Status finalize();
 
@@ -43,7 +43,7 @@ class Process {
 
   const bool forked_ = false;
   std::mutex mutex_;
-  std::shared_ptr<nam::Store> store_;
+  std::shared_ptr<nam::Service> store_;
   Handles<nam_allocation_t, Allocation> allocations_;
   Handles<nam_ext_allocation_t, Set> sets_;
   LoadedRecords records_;

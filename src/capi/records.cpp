@@ -131,7 +131,7 @@ Result<SetRecord> parse_text(std::string_view text) {
   return record;
 }
 
-Result<std::vector<SetRecord>> find_sets(nam::Store& store) {
+Result<std::vector<SetRecord>> find_sets(nam::Service& store) {
   PSNAM_TRY(const auto reports, store.allocations());
   std::vector<SetRecord> found;
   for (const auto& report : reports) {

@@ -48,7 +48,7 @@ struct SetRecord {
 [[nodiscard]] std::vector<SetRecord> read_records(const std::filesystem::path& folder);
 
 /// The sets of the calling user that are in `store`: those of the catalog, then those of files, by address.
-[[nodiscard]] Result<std::vector<SetRecord>> find_sets(nam::Store& store);
+[[nodiscard]] Result<std::vector<SetRecord>> find_sets(nam::Service& store);
 
 /// The sets that were found last.
 class LoadedRecords {

@@ -29,7 +29,7 @@ Status check(const char* function, const Allocation& allocation, const void* buf
 Result<ssize_t> get(const char* function, void* to, Range range, const nam_allocation_t* handle) {
   PSNAM_TRY(const auto allocation, process().allocation(function, handle));
   PSNAM_CHECK(check(function, *allocation, to, range));
-  allocation->get(to, range);
+  PSNAM_CHECK(allocation->get(to, range));
   return moved(range.bytes);
 }
 
@@ -67,7 +67,7 @@ Status end_all(int count, nam_async_request_t* requests) {
 Result<ssize_t> put(const char* function, const void* from, Range range, const nam_allocation_t* handle) {
   PSNAM_TRY(const auto allocation, process().allocation(function, handle));
   PSNAM_CHECK(check(function, *allocation, from, range));
-  allocation->put(from, range);
+  PSNAM_CHECK(allocation->put(from, range));
   return moved(range.bytes);
 }
 

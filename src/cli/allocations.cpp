@@ -109,7 +109,7 @@ std::string not_found(const std::string& text, const Invocation& invocation, con
 }
 
 /// The id that `text` is, or that the allocation of this name has.
-Result<std::uint64_t> id_of(nam::Store* store, const std::string& text) {
+Result<std::uint64_t> id_of(nam::Service* store, const std::string& text) {
   const auto number = number_of(text);
   if (store == nullptr || (is_number(text) && !number)) return Error{Code::name_not_found, ""};
   if (number) return *number;
@@ -124,7 +124,7 @@ struct Freed {
   bool gone = false;
 };
 
-Result<Freed> free_one(nam::Store* store, const std::string& text, bool recursive) {
+Result<Freed> free_one(nam::Service* store, const std::string& text, bool recursive) {
   PSNAM_TRY(const std::uint64_t id, id_of(store, text));
   PSNAM_TRY(const bool gone, store->free_allocation(id, recursive));
   return Freed{.id = id, .given = text, .gone = gone};

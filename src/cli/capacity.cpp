@@ -18,7 +18,7 @@ struct Granted {
   std::uint64_t taken_bytes = 0;
 };
 
-Result<Granted> granted_in(nam::Store& store) {
+Result<Granted> granted_in(nam::Service& store) {
   PSNAM_TRY(const Contents contents, Contents::read(&store));
   Granted granted;
   for (const auto* const report : contents.free_standing()) {

@@ -17,7 +17,7 @@ std::filesystem::path Invocation::folder() const {
 
 namespace {
 
-Result<std::unique_ptr<nam::Store>> open(const Invocation& invocation, bool make) {
+Result<std::unique_ptr<nam::Service>> open(const Invocation& invocation, bool make) {
   // A store named on the command line is meant, whatever manager the environment names.
   const auto manager = invocation.variable("PSNAM_MANAGER");
   if (manager && invocation.store_argument.empty())
@@ -25,16 +25,17 @@ Result<std::unique_ptr<nam::Store>> open(const Invocation& invocation, bool make
         Code::unsupported,
         fmt::format("PSNAM_MANAGER = \"{}\": this version reaches no manager; unset it, or name a store by --store",
                     *manager)};
-  return nam::Store::open({.folder = invocation.folder(), .create = make});
+  PSNAM_TRY(auto store, nam::Store::open({.folder = invocation.folder(), .create = make}));
+  return std::unique_ptr<nam::Service>{std::move(store)};
 }
 
 }  // namespace
 
-Result<std::unique_ptr<nam::Store>> open_or_make(const Invocation& invocation) { return open(invocation, true); }
+Result<std::unique_ptr<nam::Service>> open_or_make(const Invocation& invocation) { return open(invocation, true); }
 
-Result<std::unique_ptr<nam::Store>> open_existing(const Invocation& invocation) {
+Result<std::unique_ptr<nam::Service>> open_existing(const Invocation& invocation) {
   auto store = open(invocation, false);
-  if (!store && store.error().code == Code::name_not_found) return std::unique_ptr<nam::Store>{};
+  if (!store && store.error().code == Code::name_not_found) return std::unique_ptr<nam::Service>{};
   return store;
 }
 

@@ -51,8 +51,8 @@ struct FreeOptions {
 };
 
 /// The store, or null where none was made yet: a tool that looks does not make one.
-[[nodiscard]] Result<std::unique_ptr<nam::Store>> open_existing(const Invocation& invocation);
-[[nodiscard]] Result<std::unique_ptr<nam::Store>> open_or_make(const Invocation& invocation);
+[[nodiscard]] Result<std::unique_ptr<nam::Service>> open_existing(const Invocation& invocation);
+[[nodiscard]] Result<std::unique_ptr<nam::Service>> open_or_make(const Invocation& invocation);
 
 [[nodiscard]] Result<Outcome> list_contents(const Invocation& invocation);
 /// The window called `name`, else what has this id, else the allocation called so.

@@ -7,7 +7,7 @@
 
 namespace psnam::cli {
 
-Result<Contents> Contents::read(nam::Store* store) {
+Result<Contents> Contents::read(nam::Service* store) {
   Contents contents;
   if (store == nullptr) return contents;
   PSNAM_TRY(contents.windows_, store->list());

@@ -20,7 +20,7 @@ struct Branch {
 class Contents {
  public:
   /// Without a store there is nothing.
-  static Result<Contents> read(nam::Store* store);
+  static Result<Contents> read(nam::Service* store);
 
   /// In the order of their names, those without one at the end.
   [[nodiscard]] const std::vector<nam::WindowReport>& windows() const noexcept { return windows_; }

@@ -81,7 +81,7 @@ void examine_allocations(const Contents& contents, Diagnosis& diagnosis) {
   }
 }
 
-void examine_objects(nam::Store& store, Diagnosis& diagnosis) {
+void examine_objects(nam::Service& store, Diagnosis& diagnosis) {
   const auto contents = Contents::read(&store);
   if (!contents) {
     diagnosis.push_back(
@@ -98,7 +98,7 @@ void examine_objects(nam::Store& store, Diagnosis& diagnosis) {
            fmt::format("if that node is gone: namctl rm {}", report.window.name)});
 }
 
-void examine_contents(nam::Store& store, Diagnosis& diagnosis) {
+void examine_contents(nam::Service& store, Diagnosis& diagnosis) {
   const auto findings = store.check();
   if (!findings) {
     diagnosis.push_back(
@@ -124,7 +124,7 @@ void examine_store(const Invocation& invocation, Diagnosis& diagnosis) {
     diagnosis.push_back({Verdict::wrong, "store", opened.error().message, std::string{hint_for(opened.error().code)}});
     return;
   }
-  nam::Store& store = **opened;
+  nam::Service& store = **opened;
   const auto summary = store.summary();
   if (!summary) {
     diagnosis.push_back(

@@ -12,15 +12,15 @@ class StoreMemory : public Manifestation {
  public:
   explicit StoreMemory(nam::MemoryStore& memory) noexcept : memory_{memory} {}
 
-  Result<Mapping> create(std::uint64_t allocation_id, const FilePart& part, format::RegionSource source,
-                         format::Reserve reserve) const override {
+  Result<nam::Memory> create(std::uint64_t allocation_id, const FilePart& part, format::RegionSource source,
+                             format::Reserve reserve) const override {
     if (source == format::RegionSource::own) return memory_.create_memory(allocation_id, part.bytes, reserve);
     // The memory is there, but it may be sparse, and a window that is not lazy must never meet a page that is missing.
     if (reserve == format::Reserve::full)
       PSNAM_CHECK(memory_.reserve_range(allocation_id, part.offset_bytes, part.bytes));
     return open(allocation_id, part, Protection::read_write);
   }
-  Result<Mapping> open(std::uint64_t allocation_id, const FilePart& part, Protection protection) const override {
+  Result<nam::Memory> open(std::uint64_t allocation_id, const FilePart& part, Protection protection) const override {
     return memory_.open_range(allocation_id, part.offset_bytes, part.bytes, protection);
   }
 

@@ -28,12 +28,12 @@ class Manifestation {
   /// Takes the memory of an allocation of a window, which is recorded: `part` of the file `allocation_id`. What is
   /// `own` is a file that this makes; what exists already, a segment or an allocation, is given the pages that it may
   /// lack. The pages are there when this returns (Reserve::full). Code::no_memory.
-  [[nodiscard]] virtual Result<Mapping> create(std::uint64_t allocation_id, const FilePart& part,
-                                               format::RegionSource source, format::Reserve reserve) const = 0;
+  [[nodiscard]] virtual Result<nam::Memory> create(std::uint64_t allocation_id, const FilePart& part,
+                                                   format::RegionSource source, format::Reserve reserve) const = 0;
 
-  /// Maps a part of a file of this node.
-  [[nodiscard]] virtual Result<Mapping> open(std::uint64_t allocation_id, const FilePart& part,
-                                             Protection protection) const = 0;
+  /// Reaches a part of a file: mapped, where the memory is on this node.
+  [[nodiscard]] virtual Result<nam::Memory> open(std::uint64_t allocation_id, const FilePart& part,
+                                                 Protection protection) const = 0;
 };
 
 /// The manifestation of `kind` over `memory`. Code::incompatible for a kind that is not in the table.

@@ -5,7 +5,7 @@
 #include "psnam_version.hpp"
 
 extern "C" __attribute__((visibility("default"))) void psnam_private_share_store(
-    psnam::Result<std::shared_ptr<psnam::nam::Store>>& store, const char* version, const psnam::Options& options,
+    psnam::Result<std::shared_ptr<psnam::nam::Service>>& store, const char* version, const psnam::Options& options,
     bool create) {
   using psnam::Code;
   using psnam::Error;

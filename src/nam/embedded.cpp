@@ -18,7 +18,7 @@ struct Opened {
   std::mutex mutex;
   pid_t process = 0;
   std::filesystem::path folder;
-  std::weak_ptr<Store> store;
+  std::weak_ptr<Service> store;
 };
 Opened& opened() {
   static auto* const opened = new Opened;
@@ -37,7 +37,7 @@ Status check_manager(const Options& options) {
           options.manager)};
 }
 
-Result<std::shared_ptr<Store>> open_embedded(const Options& options, bool create) {
+Result<std::shared_ptr<Service>> open_embedded(const Options& options, bool create) {
   PSNAM_CHECK(check_manager(options));
   StoreOptions store_options;
   store_options.folder = store_folder(options.store);
@@ -47,7 +47,8 @@ Result<std::shared_ptr<Store>> open_embedded(const Options& options, bool create
   // A store of the parent is of no use to a child.
   const bool same = known.process == ::getpid() && known.folder == store_options.folder;
   if (auto store = same ? known.store.lock() : nullptr) return store;
-  PSNAM_TRY(std::shared_ptr<Store> store, Store::open(store_options));
+  PSNAM_TRY(auto opened_store, Store::open(store_options));
+  std::shared_ptr<Service> store = std::move(opened_store);
   log::debug("store {} opened", store_options.folder.string());
   known.process = ::getpid();
   known.folder = std::move(store_options.folder);
@@ -55,10 +56,10 @@ Result<std::shared_ptr<Store>> open_embedded(const Options& options, bool create
   return store;
 }
 
-Result<std::shared_ptr<Store>> open_shared(const Options& options, bool create) {
+Result<std::shared_ptr<Service>> open_shared(const Options& options, bool create) {
   void* const found = ::dlsym(RTLD_DEFAULT, kShareSymbol);
   if (found == nullptr) return open_embedded(options, create);
-  Result<std::shared_ptr<Store>> store{nullptr};
+  Result<std::shared_ptr<Service>> store{nullptr};
   reinterpret_cast<ShareStore>(found)(store, kVersion, options, create);
   return store;
 }

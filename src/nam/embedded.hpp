@@ -14,15 +14,15 @@ namespace psnam::nam {
 
 /// The store of PSNAM_STORE, or the user's default one, shared by all in this process who ask. Code::name_not_found if
 /// it is not there and not to be made. Thread-safe.
-[[nodiscard]] Result<std::shared_ptr<Store>> open_embedded(const Options& options, bool create);
+[[nodiscard]] Result<std::shared_ptr<Service>> open_embedded(const Options& options, bool create);
 
 /// The same for another library of ours in this process, by the one that is asked first: kShareSymbol is its name
 /// there. Code::incompatible if `version` is not the version of this library.
-using ShareStore = void (*)(Result<std::shared_ptr<Store>>& store, const char* version, const Options& options,
+using ShareStore = void (*)(Result<std::shared_ptr<Service>>& store, const char* version, const Options& options,
                             bool create);
 inline constexpr const char* kShareSymbol = "psnam_private_share_store";
 
 /// The store, from whichever library of this process shares its own.
-[[nodiscard]] Result<std::shared_ptr<Store>> open_shared(const Options& options, bool create);
+[[nodiscard]] Result<std::shared_ptr<Service>> open_shared(const Options& options, bool create);
 
 }  // namespace psnam::nam

@@ -7,31 +7,26 @@
 // see whether there is still somebody to wait for.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 
 #include "base/result.hpp"
 #include "base/system.hpp"
 #include "format/notify_page.hpp"
+#include "nam/service.hpp"
 
 namespace psnam::nam {
 
-class Notifications {
+class Notifications final : public NotificationQueue {
  public:
-  using Clock = std::chrono::steady_clock;
-
   /// Makes the page ready if it is new or of another boot. The caller keeps others from doing so at the same time.
   [[nodiscard]] static Status prepare(const Mapping& page, const format::Uuid& boot);
   /// Over a page that was made ready. Code::corrupt, Code::incompatible.
   [[nodiscard]] static Result<Notifications> over(Mapping page);
 
-  /// Whether `value` found room until `deadline`.
-  [[nodiscard]] Result<bool> post(std::uint64_t value, Clock::time_point deadline);
-  /// The oldest value, or nothing if there is none until `deadline`.
-  [[nodiscard]] Result<std::optional<std::uint64_t>> take(Clock::time_point deadline);
-  /// Values in the queue.
-  [[nodiscard]] Result<std::uint64_t> size();
+  [[nodiscard]] Result<bool> post(std::uint64_t value, Clock::time_point deadline) override;
+  [[nodiscard]] Result<std::optional<std::uint64_t>> take(Clock::time_point deadline) override;
+  [[nodiscard]] Result<std::uint64_t> size() override;
 
  private:
   class Lock;

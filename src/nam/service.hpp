@@ -1,6 +1,6 @@
-// The NAM service: windows, allocations, their memory, their names, and who uses them. One implementation (nam::Store),
-// embedded in the process. Knows nothing of MPI: a collective caller lets one rank of each node ask and hands on the
-// answers.
+// The NAM service: windows, allocations, their memory, their names, and who uses them. Two implementations: nam::Store,
+// embedded in the process, and nam::Client, which asks a manager. Knows nothing of MPI: a collective caller lets one
+// rank of each node ask and hands on the answers.
 //
 // Objects with a lifetime are windows and free-standing allocations. Either may be divided into segments, which belong
 // to windows and go with them; a segment may be divided again. An object has a child while a segment is cut from its
@@ -15,16 +15,25 @@
 // persistent, and an object with children cannot be made volatile or removed (Code::busy).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "backends/remote_memory.hpp"
 #include "base/result.hpp"
 #include "base/system.hpp"
 #include "format/catalog.hpp"
+#include "nam/lock_kind.hpp"
+
+namespace psnam::backends {
+struct IndivisibleRequest;
+}
 
 namespace psnam::nam {
 
@@ -174,22 +183,59 @@ class NameService {
   virtual Status unpublish(std::string_view service, std::string_view port_name) = 0;
 };
 
-/// Memory shared between processes: files of the store, mapped. These functions do not open the catalog.
+/// A part of an allocation's memory as this process reaches it: mapped, or else remote.
+struct Memory {
+  Mapping mapping;
+  std::shared_ptr<backends::RemoteMemory> remote;
+};
+
+/// What is indivisible, or waits for others, on the regions of one window: done by the service on request, for a
+/// process that does not map them. It agrees with what processes do that map them. Thread-safe.
+class WindowAgent {
+ public:
+  virtual ~WindowAgent() = default;
+  /// As WindowLocks::lock() and the rest of it. Code::peer_lost when the service was lost, and the lock with it.
+  virtual Status lock(std::uint32_t rank, LockKind kind, Waiter& waiter) = 0;
+  virtual Status unlock(std::uint32_t rank) = 0;
+  virtual Status lock_all(Waiter& waiter) = 0;
+  virtual Status unlock_all() = 0;
+  /// Carries out `request` on the region of `rank`; the old values, packed, if it asks for them. Complete on return.
+  virtual Result<std::vector<std::byte>> execute(std::uint32_t rank, const backends::IndivisibleRequest& request) = 0;
+};
+
+/// A queue of values between the processes that use an allocation. Thread-safe.
+class NotificationQueue {
+ public:
+  using Clock = std::chrono::steady_clock;
+  virtual ~NotificationQueue() = default;
+  /// Whether `value` found room until `deadline`.
+  [[nodiscard]] virtual Result<bool> post(std::uint64_t value, Clock::time_point deadline) = 0;
+  /// The oldest value, or nothing if there is none until `deadline`.
+  [[nodiscard]] virtual Result<std::optional<std::uint64_t>> take(Clock::time_point deadline) = 0;
+  /// Values in the queue.
+  [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
+};
+
+/// The memory behind the records.
 class MemoryStore {
  public:
   virtual ~MemoryStore() = default;
   /// Creates the file of a recorded allocation and, for Reserve::full, takes all its memory from the file system:
   /// Code::no_memory if that has not enough, and the file is gone again.
-  virtual Result<Mapping> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) = 0;
-  /// Maps a part of an allocation's file; the first byte of the mapping is that at `offset_bytes`, which may be any.
-  virtual Result<Mapping> open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
-                                     Protection protection) = 0;
+  virtual Result<Memory> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) = 0;
+  /// A part of an allocation's file; its first byte is that at `offset_bytes`, which may be any.
+  virtual Result<Memory> open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
+                                    Protection protection) = 0;
   /// Has the file system set memory aside for a part of a file that was made with Reserve::lazy, so that a touch of it
   /// is never a SIGBUS; nothing to do for others. Code::no_memory.
   virtual Status reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) = 0;
-  [[nodiscard]] Result<Mapping> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) {
+
+  [[nodiscard]] Result<Memory> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) {
     return open_range(allocation_id, 0, bytes, protection);
   }
+
+  /// Whether pages of control and of locks can be mapped here; what is there to be mapped is on this host then.
+  [[nodiscard]] virtual bool maps() const noexcept = 0;
 
   /// The page through which the processes of one use synchronise: zeroed, all its memory taken. It belongs to the use
   /// and goes with it; drop_control() takes its file away as soon as every process has mapped it.
@@ -200,6 +246,74 @@ class MemoryStore {
   /// The page of the locks of a window of `ranks` ranks, for WindowLocks::attach: made by whoever comes first, all its
   /// memory taken (Code::no_memory). It belongs to the window and goes with it. The caller has the window in use.
   virtual Result<Mapping> open_locks(std::uint64_t window_id, std::uint32_t ranks) = 0;
+  /// For a process that cannot map them, or has remote regions. The caller has the window in use as long as this lives.
+  virtual Result<std::unique_ptr<WindowAgent>> open_agent(std::uint64_t window_id) = 0;
+
+  /// The queue of an allocation's notifications, made by whoever comes first. It goes with the allocation, which the
+  /// caller has in use.
+  virtual Result<std::unique_ptr<NotificationQueue>> open_notifications(std::uint64_t allocation_id) = 0;
+};
+
+struct StoreSummary {
+  format::Uuid id;
+  std::string host;
+  std::filesystem::path folder;
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t reserved_bytes = 0;  ///< sum of the files with Reserve::full
+  std::uint64_t file_system_bytes = 0;
+  std::uint64_t file_system_free_bytes = 0;
+  std::uint64_t windows = 0, allocations = 0, uses = 0, services = 0;
+};
+
+struct Collected {
+  std::uint64_t uses = 0, windows = 0, allocations = 0, bytes = 0;  ///< allocations: free-standing ones
+};
+
+/// One window as an administrator sees it.
+struct WindowReport {
+  format::WindowRecord window;
+  std::vector<format::UseRecord> uses;
+  std::vector<std::string> services;
+};
+
+/// A disagreement between catalog and files, in one sentence each; empty when all is well.
+using Findings = std::vector<std::string>;
+
+/// What people ask for.
+class AdministrationService {
+ public:
+  virtual ~AdministrationService() = default;
+  virtual Result<StoreSummary> summary() = 0;
+  virtual Result<std::vector<WindowReport>> list() = 0;
+  /// Removes a persistent window: its name goes at once, its memory when the last job that uses it has let go. True if
+  /// it is gone already. Code::busy when it has children.
+  virtual Result<bool> remove(std::string_view name) = 0;
+  /// The sum of the fully reserved files shall not exceed `bytes` from now on. What is there already stays, even
+  /// if it is more. Code::invalid_argument for 0 and for more than the file system has.
+  virtual Status set_capacity(std::uint64_t bytes) = 0;
+  /// Releases what is volatile, or has expired, and has neither a live user nor a child.
+  virtual Result<Collected> collect() = 0;
+  /// What opening the service here released.
+  [[nodiscard]] virtual Collected released_at_open() const = 0;
+  /// Compares catalog and files.
+  virtual Result<Findings> check() = 0;
+};
+
+/// All of it.
+class Service : public WindowService,
+                public AllocationService,
+                public NameService,
+                public MemoryStore,
+                public AdministrationService {
+ public:
+  /// Who this service is, for the record of a window.
+  [[nodiscard]] virtual format::NodeRecord node() const = 0;
+  /// The calling process as the service knows it: a user, as in create() and open().
+  [[nodiscard]] virtual Result<format::ProcessIdentity> user(std::uint32_t rank) = 0;
+  /// Processes that use a window or an allocation, and may be alive.
+  virtual Result<std::uint64_t> count_users(std::uint64_t object_id) = 0;
+  /// Ends a use, of whatever.
+  Status close(std::uint64_t use_id) override = 0;
 };
 
 }  // namespace psnam::nam

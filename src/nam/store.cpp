@@ -134,13 +134,15 @@ Result<std::vector<WindowReport>> Store::list() {
   return reports;
 }
 
-Result<Mapping> Store::create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) {
-  return impl_->memory.create(allocation_id, bytes, reserve);
+Result<Memory> Store::create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) {
+  PSNAM_TRY(Mapping mapping, impl_->memory.create(allocation_id, bytes, reserve));
+  return Memory{.mapping = std::move(mapping), .remote = nullptr};
 }
 
-Result<Mapping> Store::open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
-                                  Protection protection) {
-  return impl_->memory.map(root_id, offset_bytes, bytes, protection);
+Result<Memory> Store::open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
+                                 Protection protection) {
+  PSNAM_TRY(Mapping mapping, impl_->memory.map(root_id, offset_bytes, bytes, protection));
+  return Memory{.mapping = std::move(mapping), .remote = nullptr};
 }
 
 Status Store::reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) {
@@ -158,6 +160,13 @@ Result<Mapping> Store::open_control(std::uint64_t use_id, std::uint64_t bytes) {
 Result<Mapping> Store::open_locks(std::uint64_t window_id, std::uint32_t ranks) {
   return impl_->locks.share(window_id, format::LockShape::of(ranks).bytes());
 }
+
+Result<std::unique_ptr<WindowAgent>> Store::open_agent(std::uint64_t window_id) {
+  return Error{Code::unsupported, fmt::format("the store {} is mapped here: nobody acts for this process on window {}",
+                                              impl_->folder.path().string(), window_id)};
+}
+
+Result<format::ProcessIdentity> Store::user(std::uint32_t rank) { return this_process(rank); }
 
 Status Store::drop_control(std::uint64_t use_id) { return impl_->control.remove(use_id); }
 

@@ -25,32 +25,7 @@ struct StoreOptions {
 
 inline constexpr unsigned kDefaultCapacityPercent = 80;
 
-struct StoreSummary {
-  format::Uuid id;
-  std::string host;
-  std::filesystem::path folder;
-  std::uint64_t capacity_bytes = 0;
-  std::uint64_t reserved_bytes = 0;  ///< sum of the files with Reserve::full
-  std::uint64_t file_system_bytes = 0;
-  std::uint64_t file_system_free_bytes = 0;
-  std::uint64_t windows = 0, allocations = 0, uses = 0, services = 0;
-};
-
-struct Collected {
-  std::uint64_t uses = 0, windows = 0, allocations = 0, bytes = 0;  ///< allocations: free-standing ones
-};
-
-/// One window as an administrator sees it.
-struct WindowReport {
-  format::WindowRecord window;
-  std::vector<format::UseRecord> uses;
-  std::vector<std::string> services;
-};
-
-/// A disagreement between catalog and files, in one sentence each; empty when all is well.
-using Findings = std::vector<std::string>;
-
-class Store final : public WindowService, public AllocationService, public NameService, public MemoryStore {
+class Store final : public Service {
  public:
   /// Opens, or makes, the store, refuses a folder of another user or with a mode that lets others in (Code::access) and
   /// one on a network file system (Code::unsupported), and releases what dead processes left. One Store for a folder in
@@ -82,38 +57,32 @@ class Store final : public WindowService, public AllocationService, public NameS
   Result<std::string> lookup(std::string_view service) override;
   Status unpublish(std::string_view service, std::string_view port_name) override;
 
-  Result<Mapping> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) override;
-  Result<Mapping> open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
-                             Protection protection) override;
+  Result<Memory> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) override;
+  Result<Memory> open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
+                            Protection protection) override;
   Status reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) override;
+  [[nodiscard]] bool maps() const noexcept override { return true; }
   Result<Mapping> create_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Status drop_control(std::uint64_t use_id) override;
   Result<Mapping> open_locks(std::uint64_t window_id, std::uint32_t ranks) override;
 
-  /// The page of an allocation's notifications, for Notifications::over: made ready by whoever comes first. It goes
-  /// with the allocation, which the caller has in use.
-  Result<Mapping> open_notifications(std::uint64_t allocation_id);
-  /// Processes that use a window or an allocation, and may be alive.
-  Result<std::uint64_t> count_users(std::uint64_t object_id);
+  Result<std::unique_ptr<WindowAgent>> open_agent(std::uint64_t window_id) override;
+  Result<std::unique_ptr<NotificationQueue>> open_notifications(std::uint64_t allocation_id) override;
+  /// The page of the queue that open_notifications() gives, ready for Notifications::over().
+  Result<Mapping> notification_page(std::uint64_t allocation_id);
 
-  /// Who this store is, for the record of a window.
-  [[nodiscard]] format::NodeRecord node() const;
+  [[nodiscard]] format::NodeRecord node() const override;
+  [[nodiscard]] Result<format::ProcessIdentity> user(std::uint32_t rank) override;
+  Result<std::uint64_t> count_users(std::uint64_t object_id) override;
 
-  Result<StoreSummary> summary();
-  Result<std::vector<WindowReport>> list();
-  /// Removes a persistent window: its name goes at once, its memory when the last job that uses it has let go. True if
-  /// it is gone already. Code::busy when it has children.
-  Result<bool> remove(std::string_view name);
-  /// The sum of the fully reserved files shall not exceed `bytes` from now on. What is there already stays, even
-  /// if it is more. Code::invalid_argument for 0 and for more than the file system has.
-  Status set_capacity(std::uint64_t bytes);
-  /// Releases what is volatile, or has expired, and has neither a live user nor a child.
-  Result<Collected> collect();
-  /// What opening this store released.
-  [[nodiscard]] Collected released_at_open() const;
-  /// Compares catalog and files.
-  Result<Findings> check();
+  Result<StoreSummary> summary() override;
+  Result<std::vector<WindowReport>> list() override;
+  Result<bool> remove(std::string_view name) override;
+  Status set_capacity(std::uint64_t bytes) override;
+  Result<Collected> collect() override;
+  [[nodiscard]] Collected released_at_open() const override;
+  Result<Findings> check() override;
 
  private:
   struct Impl;

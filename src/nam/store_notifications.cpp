@@ -9,12 +9,18 @@
 
 namespace psnam::nam {
 
-Result<Mapping> Store::open_notifications(std::uint64_t allocation_id) {
+Result<Mapping> Store::notification_page(std::uint64_t allocation_id) {
   // Nobody else makes the page ready meanwhile; whoever dies here lets go of the lock.
   PSNAM_TRY(const FolderLock lock, FolderLock::take(impl_->folder));
   PSNAM_TRY(Mapping page, impl_->notifications.share(allocation_id, sizeof(format::NotifyPage)));
   PSNAM_CHECK(Notifications::prepare(page, impl_->boot));
   return page;
+}
+
+Result<std::unique_ptr<NotificationQueue>> Store::open_notifications(std::uint64_t allocation_id) {
+  PSNAM_TRY(Mapping page, notification_page(allocation_id));
+  PSNAM_TRY(Notifications queue, Notifications::over(std::move(page)));
+  return std::unique_ptr<NotificationQueue>{std::make_unique<Notifications>(std::move(queue))};
 }
 
 Result<std::uint64_t> Store::count_users(std::uint64_t object_id) {

@@ -48,18 +48,10 @@
 
 #include "base/result.hpp"
 #include "nam/lock_clients.hpp"
+#include "nam/lock_kind.hpp"
 #include "nam/lock_page.hpp"
 
 namespace psnam::nam {
-
-enum class LockKind { shared, exclusive };
-
-/// What a long wait does between its looks: who is waited for may need our progress to get on.
-class Waiter {
- public:
-  virtual ~Waiter() = default;
-  virtual void poll() noexcept = 0;
-};
 
 /// One client of a window's locks: one use of the window by this process. Thread-safe: the holder is the client, so one
 /// thread may lock and another unlock. Not to be used in a child after fork().

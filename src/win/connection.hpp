@@ -25,7 +25,7 @@ class Connection {
     std::vector<RankIdentity> identities;  ///< of the connecting ranks
     int rank = 0;
     nam::AccessRight right = nam::AccessRight::read_write;
-    nam::Store* store = nullptr;  ///< null on a node without one
+    nam::Service* store = nullptr;  ///< null on a node without one
     MPI_Comm comm = MPI_COMM_NULL;
   };
 

@@ -7,15 +7,15 @@
 
 namespace psnam::win {
 
-Result<nam::Store*> Context::store() { return open_store(true); }
+Result<nam::Service*> Context::store() { return open_store(true); }
 
-Result<nam::Store*> Context::existing_store() {
+Result<nam::Service*> Context::existing_store() {
   auto store = open_store(false);
-  if (!store && store.error().code == Code::name_not_found) return static_cast<nam::Store*>(nullptr);
+  if (!store && store.error().code == Code::name_not_found) return static_cast<nam::Service*>(nullptr);
   return store;
 }
 
-Result<nam::Store*> Context::open_store(bool create) {
+Result<nam::Service*> Context::open_store(bool create) {
   const std::lock_guard lock{mutex_};
   if (store_) return store_.get();
   if (!allowed_.load(std::memory_order_acquire))

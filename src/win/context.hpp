@@ -30,9 +30,9 @@ class Context {
   [[nodiscard]] trace::Histogram* histogram() const noexcept { return histogram_; }
 
   /// The store, opened on first use and then kept. Thread-safe.
-  Result<nam::Store*> store();
+  Result<nam::Service*> store();
   /// The store if there is one already; null if not. Makes nothing.
-  Result<nam::Store*> existing_store();
+  Result<nam::Service*> existing_store();
 
   /// Until this is called every use of a store fails: MPI's world has to be there first.
   void allow_windows() noexcept { allowed_.store(true, std::memory_order_release); }
@@ -54,7 +54,7 @@ class Context {
   void warn_unknown_keys(const std::vector<KeyValue>& pairs);
 
  private:
-  Result<nam::Store*> open_store(bool create);
+  Result<nam::Service*> open_store(bool create);
 
   const Real& real_;
   rma::TypeTable& types_;
@@ -62,7 +62,7 @@ class Context {
   trace::Histogram* histogram_;
   std::atomic<bool> allowed_{false};
   std::mutex mutex_;
-  std::shared_ptr<nam::Store> store_;
+  std::shared_ptr<nam::Service> store_;
   std::set<std::string> warned_keys_;
   std::vector<KeyValue> default_pairs_;
   bool defaults_are_broken_ = false;

@@ -23,11 +23,13 @@ void put_text(std::array<char, N>& to, const std::string& from) {
 
 }  // namespace
 
-Result<RankIdentity> identify(const nam::Store& store, int rank, EpochChecks epoch_checks) {
+Result<RankIdentity> identify(nam::Service& store, int rank, EpochChecks epoch_checks) {
   RankIdentity identity{};
   identity.store = store.node().store;
   identity.random = format::random_uuid();
   PSNAM_TRY(identity.process, nam::this_process(static_cast<std::uint32_t>(rank)));
+  PSNAM_TRY(identity.user, store.user(static_cast<std::uint32_t>(rank)));
+  identity.maps = store.maps();
   identity.epoch_checks = epoch_checks;
   return identity;
 }

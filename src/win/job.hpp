@@ -19,10 +19,12 @@ struct RankIdentity {
   format::Uuid store;
   format::Uuid random;  ///< of rank 0: the identity of what is being made
   format::ProcessIdentity process;
+  format::ProcessIdentity user;  ///< the process, as its store knows it
   EpochChecks epoch_checks;
+  bool maps;  ///< what its store holds can be mapped
 };
 
-[[nodiscard]] Result<RankIdentity> identify(const nam::Store& store, int rank, EpochChecks epoch_checks);
+[[nodiscard]] Result<RankIdentity> identify(nam::Service& store, int rank, EpochChecks epoch_checks);
 
 /// Ranks by node; nodes in the order of their first rank.
 class Job {

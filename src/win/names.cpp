@@ -9,7 +9,7 @@ std::string_view window_name(const char* port_name) noexcept {
 }
 
 Result<bool> publish_name(Context& context, const char* service, const char* port_name) {
-  PSNAM_TRY(nam::Store* const store, context.existing_store());
+  PSNAM_TRY(nam::Service* const store, context.existing_store());
   if (store == nullptr) return false;
   Status published = store->publish(service, std::string{window_name(port_name)});
   if (!published && published.error().code == Code::name_not_found) return false;
@@ -18,7 +18,7 @@ Result<bool> publish_name(Context& context, const char* service, const char* por
 }
 
 Result<std::optional<std::string>> lookup_name(Context& context, const char* service) {
-  PSNAM_TRY(nam::Store* const store, context.existing_store());
+  PSNAM_TRY(nam::Service* const store, context.existing_store());
   if (store == nullptr) return std::optional<std::string>{};
   auto found = store->lookup(service);
   if (found) return std::optional{std::move(*found)};
@@ -27,7 +27,7 @@ Result<std::optional<std::string>> lookup_name(Context& context, const char* ser
 }
 
 Result<bool> unpublish_name(Context& context, const char* service, const char* port_name) {
-  PSNAM_TRY(nam::Store* const store, context.existing_store());
+  PSNAM_TRY(nam::Service* const store, context.existing_store());
   if (store == nullptr) return false;
   Status unpublished = store->unpublish(service, std::string{window_name(port_name)});
   if (!unpublished && unpublished.error().code == Code::service_not_found) return false;

@@ -36,7 +36,8 @@ Status Regions::create(std::size_t rank) {
   const format::RegionRecord& region = record_.regions[rank];
   const Part part = part_of(rank);
   PSNAM_TRY(const auto how, manifestation(rank));
-  PSNAM_TRY(Mapping mapping, how->create(region.allocation_id, part.where, region.source, record_.reserve));
+  PSNAM_TRY(nam::Memory memory, how->create(region.allocation_id, part.where, region.source, record_.reserve));
+  Mapping& mapping = memory.mapping;
   const std::lock_guard lock{mutex_};
   std::byte* const base = mapping.data();
   mappings_.insert_or_assign(part.key, std::move(mapping));
@@ -53,8 +54,8 @@ Result<std::byte*> Regions::map(std::size_t rank) {
   auto found = mappings_.find(part.key);
   if (found == mappings_.end()) {
     PSNAM_TRY(const auto how, manifestation(rank));
-    PSNAM_TRY(Mapping mapping, how->open(id, part.where, protection_));
-    found = mappings_.emplace(part.key, std::move(mapping)).first;
+    PSNAM_TRY(nam::Memory memory, how->open(id, part.where, protection_));
+    found = mappings_.emplace(part.key, std::move(memory.mapping)).first;
   }
   publish(rank, part, found->second.data());
   return targets_[rank].base.load(std::memory_order_relaxed);

@@ -76,7 +76,7 @@ struct WindowParts {
   bool relaxed_fence = false;  ///< on one node, and no rank is strict about epochs
   nam::AccessRight right = nam::AccessRight::read_write;
   Baseptr baseptr = Baseptr::null;
-  nam::Store* store = nullptr;
+  nam::Service* store = nullptr;
   std::unique_ptr<Regions> regions;
   std::unique_ptr<sync::Team> team;
   MPI_Win native = MPI_WIN_NULL;

@@ -70,7 +70,7 @@ TEST_F(StoreCycles, AThousandAtOnceAllGo) {
     ASSERT_TRUE(use) << use.error().message;
     auto mapping = store().create_memory(use->window.regions[0].allocation_id, 5000, format::Reserve::full);
     ASSERT_TRUE(mapping) << mapping.error().message;
-    memory.push_back(std::move(*mapping));
+    memory.push_back(std::move(mapping->mapping));
     if (number % 2 == 0) {
       ASSERT_TRUE(store().set_consistency(use->window.id, Consistency::persistent, false));
     }

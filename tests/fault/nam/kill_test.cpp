@@ -34,7 +34,7 @@ bool one_round(Store& store, int number) {
   for (const auto& region : use->window.regions) {
     auto memory = store.create_memory(region.allocation_id, region.size_bytes, format::Reserve::full);
     if (!memory) return false;
-    std::memset(memory->data(), 'p', memory->bytes());
+    std::memset(memory->mapping.data(), 'p', memory->mapping.bytes());
   }
   if (!store.create_control(use->use_id, 4096)) return false;
   if (number % 3 == 0 && !store.drop_control(use->use_id)) return false;
@@ -69,9 +69,9 @@ void expect_whole_or_absent(Store& store) {
     for (const auto& region : window->regions) {
       const auto memory = store.open_memory(region.allocation_id, region.size_bytes, Protection::read_only);
       ASSERT_TRUE(memory) << memory.error().message;
-      EXPECT_TRUE(std::all_of(memory->data(), memory->data() + memory->bytes(), [](std::byte byte) {
-        return byte == std::byte{'p'};
-      })) << name;
+      EXPECT_TRUE(std::all_of(memory->mapping.data(), memory->mapping.data() + memory->mapping.bytes(),
+                              [](std::byte byte) { return byte == std::byte{'p'}; }))
+          << name;
     }
   }
 }

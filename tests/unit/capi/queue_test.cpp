@@ -17,7 +17,7 @@ class Queue : public StoreTest {
   static constexpr std::uint64_t kId = 7;
 
   Mapping page() {
-    auto mapping = store().open_notifications(kId);
+    auto mapping = store().notification_page(kId);
     if (!mapping) {
       ADD_FAILURE() << mapping.error().message;
       return {};

@@ -25,20 +25,21 @@ class StoreMemory : public test::StoreTest {
 TEST_F(StoreMemory, IsZeroedTakenAndShared) {
   auto mine = store().create_memory(5, 100000, format::Reserve::full);
   ASSERT_TRUE(mine) << mine.error().message;
-  EXPECT_EQ(mine->bytes(), 100000U);
-  EXPECT_TRUE(std::all_of(mine->data(), mine->data() + mine->bytes(), [](std::byte b) { return b == std::byte{0}; }));
+  EXPECT_EQ(mine->mapping.bytes(), 100000U);
+  EXPECT_TRUE(std::all_of(mine->mapping.data(), mine->mapping.data() + mine->mapping.bytes(),
+                          [](std::byte b) { return b == std::byte{0}; }));
   EXPECT_GE(blocks_of("memory", 5), 100000U);
   auto other = store().open_memory(5, 100000, Protection::read_only);
   ASSERT_TRUE(other) << other.error().message;
-  mine->data()[99999] = std::byte{42};
-  EXPECT_EQ(other->data()[99999], std::byte{42});
+  mine->mapping.data()[99999] = std::byte{42};
+  EXPECT_EQ(other->mapping.data()[99999], std::byte{42});
 }
 
 TEST_F(StoreMemory, LazyTakesNothingUntilTouched) {
   auto memory = store().create_memory(6, std::uint64_t{1} << 34, format::Reserve::lazy);
   ASSERT_TRUE(memory) << memory.error().message;
   EXPECT_EQ(blocks_of("memory", 6), 0U);
-  memory->data()[(std::uint64_t{1} << 34) - 1] = std::byte{1};
+  memory->mapping.data()[(std::uint64_t{1} << 34) - 1] = std::byte{1};
   EXPECT_GT(blocks_of("memory", 6), 0U);
 }
 

@@ -119,8 +119,8 @@ TEST_F(StoreRelease, MappedMemoryOutlivesItsRelease) {
   auto memory = store().open_memory(made.window.regions[0].allocation_id, 100, Protection::read_write);
   ASSERT_TRUE(memory);
   ASSERT_TRUE(store().close(made.use_id));
-  std::memset(memory->data(), 7, 100);
-  EXPECT_EQ(memory->data()[99], std::byte{7});
+  std::memset(memory->mapping.data(), 7, 100);
+  EXPECT_EQ(memory->mapping.data()[99], std::byte{7});
   expect_empty();
 }
 

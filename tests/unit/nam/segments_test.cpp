@@ -206,8 +206,8 @@ TEST_F(StoreSegments, PersistentOnesAreFoundWithTheirMemoryAfterwards) {
     auto memory =
         store().open_range(region.allocation_id, region.offset_bytes, region.size_bytes, Protection::read_write);
     ASSERT_TRUE(memory) << memory.error().message;
-    ASSERT_EQ(memory->bytes(), region.size_bytes);
-    std::fill_n(memory->data(), memory->bytes(), static_cast<std::byte>(region.size_bytes & 0x7f));
+    ASSERT_EQ(memory->mapping.bytes(), region.size_bytes);
+    std::fill_n(memory->mapping.data(), memory->mapping.bytes(), static_cast<std::byte>(region.size_bytes & 0x7f));
   }
   ASSERT_TRUE(store().set_consistency(made.window.id, Consistency::persistent, false));
   ASSERT_TRUE(store().close(made.use_id));
@@ -218,14 +218,14 @@ TEST_F(StoreSegments, PersistentOnesAreFoundWithTheirMemoryAfterwards) {
     const auto memory =
         store().open_range(region.allocation_id, region.offset_bytes, region.size_bytes, Protection::read_only);
     ASSERT_TRUE(memory);
-    EXPECT_EQ(memory->data()[0], static_cast<std::byte>(region.size_bytes & 0x7f));
-    EXPECT_EQ(memory->data()[region.size_bytes - 1], static_cast<std::byte>(region.size_bytes & 0x7f));
+    EXPECT_EQ(memory->mapping.data()[0], static_cast<std::byte>(region.size_bytes & 0x7f));
+    EXPECT_EQ(memory->mapping.data()[region.size_bytes - 1], static_cast<std::byte>(region.size_bytes & 0x7f));
   }
   const auto whole = store().open_memory(grant.id, 100000, Protection::read_only);
   ASSERT_TRUE(whole);
-  EXPECT_EQ(whole->data()[3999], std::byte{0});
-  EXPECT_EQ(whole->data()[4000], std::byte{300 & 0x7f});
-  EXPECT_EQ(whole->data()[4300], std::byte{0});
+  EXPECT_EQ(whole->mapping.data()[3999], std::byte{0});
+  EXPECT_EQ(whole->mapping.data()[4000], std::byte{300 & 0x7f});
+  EXPECT_EQ(whole->mapping.data()[4300], std::byte{0});
   expect_clean();
 }
 
