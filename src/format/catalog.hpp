@@ -21,6 +21,9 @@ namespace psnam::format {
 
 inline constexpr std::uint16_t kCatalogVersion = 2;
 
+/// From here on ids are those of stores that a manager serves: with one, an id alone tells whose allocation is meant.
+inline constexpr std::uint64_t kFirstServedId = std::uint64_t{1} << 48;
+
 enum class Manifestation : std::uint8_t { libnam = 1, persistent_shm = 2, segment = 3 };
 enum class Structure : std::uint8_t { raw_and_flat = 1, managed_contiguous = 2, managed_distributed = 3 };
 enum class Consistency : std::uint8_t { volatile_ = 1, persistent = 2 };
