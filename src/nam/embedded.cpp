@@ -38,7 +38,6 @@ Status check_manager(const Options& options) {
 }
 
 Result<std::shared_ptr<Service>> open_embedded(const Options& options, bool create) {
-  PSNAM_CHECK(check_manager(options));
   StoreOptions store_options;
   store_options.folder = store_folder(options.store);
   store_options.create = create;
@@ -56,9 +55,14 @@ Result<std::shared_ptr<Service>> open_embedded(const Options& options, bool crea
   return store;
 }
 
+Result<std::shared_ptr<Service>> open_service(const Options& options, bool create) {
+  PSNAM_CHECK(check_manager(options));
+  return open_embedded(options, create);
+}
+
 Result<std::shared_ptr<Service>> open_shared(const Options& options, bool create) {
   void* const found = ::dlsym(RTLD_DEFAULT, kShareSymbol);
-  if (found == nullptr) return open_embedded(options, create);
+  if (found == nullptr) return open_service(options, create);
   Result<std::shared_ptr<Service>> store{nullptr};
   reinterpret_cast<ShareStore>(found)(store, kVersion, options, create);
   return store;

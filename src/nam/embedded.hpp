@@ -16,6 +16,9 @@ namespace psnam::nam {
 /// it is not there and not to be made. Thread-safe.
 [[nodiscard]] Result<std::shared_ptr<Service>> open_embedded(const Options& options, bool create);
 
+/// The manager that PSNAM_MANAGER names, or without one the embedded store.
+[[nodiscard]] Result<std::shared_ptr<Service>> open_service(const Options& options, bool create);
+
 /// The same for another library of ours in this process, by the one that is asked first: kShareSymbol is its name
 /// there. Code::incompatible if `version` is not the version of this library.
 using ShareStore = void (*)(Result<std::shared_ptr<Service>>& store, const char* version, const Options& options,

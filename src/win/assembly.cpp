@@ -14,7 +14,8 @@ const Seat* seat_of_page(const TeamPlan& plan, const WindowParts& parts) {
   int initialized = 0;
   plan.context.real().Initialized(&initialized);
   if (parts.spans_nodes || initialized == 0) return nullptr;
-  const auto seat = std::ranges::find_if(parts.seats, [&](const Seat& s) { return plan.job.all_map(plan.places[s.node]); });
+  const auto seat =
+      std::ranges::find_if(parts.seats, [&](const Seat& s) { return plan.job.all_map(plan.places[s.node]); });
   return seat == parts.seats.end() ? nullptr : &*seat;
 }
 

@@ -179,8 +179,7 @@ Status Connecting::settle_parts(bool exists) {
     const std::uint32_t place = parts_.places[seat.node];
     const Part part = part_at(place);
     if (exists && part == Part::in_doubt)
-      PSNAM_CHECK(
-          seat.service->set_consistency(found_.at(place).id, format::Consistency::persistent, false).status());
+      PSNAM_CHECK(seat.service->set_consistency(found_.at(place).id, format::Consistency::persistent, false).status());
     else if (!exists && part != Part::absent)
       PSNAM_CHECK(seat.service->remove(name()).status());
   }
@@ -193,8 +192,8 @@ Status Connecting::check_parts() {
     const format::Uuid& store = window_.nodes[node].store;
     const auto rank = std::ranges::find(parts_.identities, store, &RankIdentity::store);
     const bool managed = job_->has_manager() && parts_.identities[0].manager == store;
-    const std::uint32_t place = managed ? job_->manager()
-                                        : job_->node_of(static_cast<std::size_t>(rank - parts_.identities.begin()));
+    const std::uint32_t place =
+        managed ? job_->manager() : job_->node_of(static_cast<std::size_t>(rank - parts_.identities.begin()));
     parts_.places.push_back(place);
     if (job_->am_at(place))
       parts_.seats.push_back({.service = job_->service(place, services_), .node = node, .speaks = job_->lead(place)});
@@ -223,8 +222,7 @@ Status Connecting::take_uses() {
   Status taken;
   for (Seat& seat : parts_.seats) {
     if (!taken || !seat.speaks) continue;
-    auto use =
-        seat.service->open(name(), wish_.right, job_->users_of(parts_.places[seat.node], parts_.identities));
+    auto use = seat.service->open(name(), wish_.right, job_->users_of(parts_.places[seat.node], parts_.identities));
     if (use) {
       seat.window_id = use->window.id;
       seat.use_id = use->use_id;

@@ -254,8 +254,7 @@ void Creation::place_on_nodes(std::vector<format::RegionRecord> regions) {
 void Creation::take_seats() {
   for (std::uint32_t node = 0; node < places_.size(); ++node)
     if (const std::uint32_t place = places_[node]; job_->am_at(place))
-      parts_->seats.push_back(
-          {.service = job_->service(place, services_), .node = node, .speaks = job_->lead(place)});
+      parts_->seats.push_back({.service = job_->service(place, services_), .node = node, .speaks = job_->lead(place)});
 }
 
 Status Creation::plan() {

@@ -21,22 +21,22 @@
 #include "base/system.hpp"
 #include "format/catalog.hpp"
 #include "manifestations/manifestation.hpp"
-#include "rma/stripe_locks.hpp"
+#include "nam/element_locks.hpp"
 #include "win/seat.hpp"
 
 namespace psnam::win {
 
 struct Target {
   std::atomic<std::byte*> base{nullptr};              ///< first byte of the region in this process, once it is mapped
-  std::atomic<rma::StripeLocks*> elements{nullptr};   ///< for indivisible operations here, once they are there
+  std::atomic<nam::ElementLocks*> elements{nullptr};  ///< for indivisible operations here, once they are there
   std::atomic<std::uint32_t> permissions{0};          ///< what an epoch on this target alone allows: win::Permission
   std::uint64_t size_bytes = 0;
   std::uint64_t displacement_unit = 1;
   std::atomic<backends::RemoteMemory*> remote{nullptr};  ///< where the region lies, once it is known to be remote, ...
   std::uint64_t remote_offset_bytes = 0;                 ///< ... and where it begins there
-  const Seat* seat = nullptr;  ///< null: only the MPI library leads there
-  int host = -1;               ///< the rank whose native window exposes the region, if one does, ...
-  MPI_Aint host_address = 0;   ///< ... and where
+  const Seat* seat = nullptr;                            ///< null: only the MPI library leads there
+  int host = -1;              ///< the rank whose native window exposes the region, if one does, ...
+  MPI_Aint host_address = 0;  ///< ... and where
 
   [[nodiscard]] bool local() const noexcept { return seat != nullptr; }
   /// Locks and indivisible operations are the MPI library's: ranks of several nodes reach the region.

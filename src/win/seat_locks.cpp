@@ -14,7 +14,7 @@ Result<std::unique_ptr<SeatLocks>> SeatLocks::open(const Seat& seat, std::uint32
   PSNAM_TRY(const format::ProcessIdentity process, nam::this_process(static_cast<std::uint32_t>(rank)));
   PSNAM_TRY(const format::Uuid boot, nam::this_boot());
   PSNAM_TRY(locks->page_, nam::WindowLocks::attach(std::move(page), ranks, process, boot));
-  locks->elements_ = std::make_unique<ElementLocks>(*locks->page_);
+  locks->elements_ = std::make_unique<nam::ElementLocks>(*locks->page_);
   return locks;
 }
 

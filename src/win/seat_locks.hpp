@@ -6,9 +6,9 @@
 #include <mutex>
 
 #include "base/result.hpp"
+#include "nam/element_locks.hpp"
 #include "nam/service.hpp"
 #include "nam/window_locks.hpp"
-#include "win/element_locks.hpp"
 #include "win/seat.hpp"
 
 namespace psnam::win {
@@ -25,7 +25,7 @@ class SeatLocks {
   Status unlock_all();
 
   /// For indivisible operations on mapped regions; null where the page is not mapped.
-  [[nodiscard]] rma::StripeLocks* elements() const noexcept { return elements_.get(); }
+  [[nodiscard]] nam::ElementLocks* elements() const noexcept { return elements_.get(); }
   /// For those on regions that are not mapped.
   Result<nam::WindowAgent*> agent();
 
@@ -34,7 +34,7 @@ class SeatLocks {
 
   const Seat seat_;
   std::unique_ptr<nam::WindowLocks> page_;
-  std::unique_ptr<ElementLocks> elements_;  ///< over page_
+  std::unique_ptr<nam::ElementLocks> elements_;  ///< over page_
   std::mutex mutex_;
   std::unique_ptr<nam::WindowAgent> agent_;  ///< made on first need if there is a page
 };

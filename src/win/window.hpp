@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "backends/copy.hpp"
 #include "base/result.hpp"
-#include "rma/copy.hpp"
 #include "rma/type_table.hpp"
 #include "sync/assertions.hpp"
 #include "sync/epochs.hpp"
@@ -73,7 +73,7 @@ struct WindowParts {
   int rank = 0;                 ///< in the communicator
   bool creator = true;          ///< of the job that made the window, so that the process has a region of its own
   bool spans_nodes = false;     ///< some regions are exposed by the native window
-  bool relaxed_fence = false;  ///< on one node, and no rank is strict about epochs
+  bool relaxed_fence = false;   ///< on one node, and no rank is strict about epochs
   nam::AccessRight right = nam::AccessRight::read_write;
   Baseptr baseptr = Baseptr::null;
   std::unique_ptr<Regions> regions;
@@ -99,7 +99,7 @@ class Window {
     if (origin == nullptr || !resolve_simple(Permission::fast_put, origin_count, origin_type, target_rank, displacement,
                                              target_count, target_type, target, bytes))
       return false;
-    rma::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
+    backends::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
     return true;
   }
   [[nodiscard]] bool try_get(void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
@@ -110,7 +110,7 @@ class Window {
     if (origin == nullptr || !resolve_simple(Permission::fast_get, origin_count, origin_type, target_rank, displacement,
                                              target_count, target_type, target, bytes))
       return false;
-    rma::copy_bytes(static_cast<std::byte*>(origin), target, bytes, rma::NextReader::caller);
+    backends::copy_bytes(static_cast<std::byte*>(origin), target, bytes, backends::NextReader::caller);
     return true;
   }
 
@@ -143,7 +143,8 @@ class Window {
   Status unlock(int rank);
   Status lock_all(int assertions);
   Status unlock_all();
-  /// MPI_Win_flush and, since an operation on mapped memory is complete when it returns, MPI_Win_flush_local.
+  /// MPI_Win_flush and MPI_Win_flush_local: an operation on mapped memory is complete when it returns, and one on
+  /// remote memory is complete at both sides at once.
   Status flush(int rank, bool local);
   Status flush_all(bool local);
   Status sync();
@@ -216,6 +217,7 @@ class Window {
   Result<SeatLocks*> locks(const Seat& seat);
   /// Locks all ranks, or unlocks them, at the seats in turn.
   Status lock_all_seats();
+  [[nodiscard]] bool has_own_locks(const Seat& seat) const noexcept;
   Status unlock_all_seats();
   /// In calls by which a program may look again and again for what another process does: now and then the MPI library
   /// gets on, and the processor is offered to whoever is waited for.
@@ -230,7 +232,9 @@ class Window {
   /// By the MPI library ...
   [[nodiscard]] Status transfer_exposed(Direction direction, const Transfer& transfer, const Target& target,
                                         MPI_Aint displacement_bytes, MPI_Request* request);
-  /// ... or to and from remote memory: complete, when it returns, with `request` only.
+  /// ... or to and from remote memory.
+  [[nodiscard]] static Status transfer_remote(Direction direction, const backends::Side& origin,
+                                              const backends::Side& side, const Reach& reach);
   void count(std::uint64_t bytes, int target_rank, Carrier carrier) const noexcept;
   [[nodiscard]] Result<std::vector<KeyValue>> keys_in_force() const;
   [[nodiscard]] Status add_source(const format::RegionRecord& region, std::vector<KeyValue>& pairs) const;
