@@ -71,7 +71,7 @@ Status make_team(const TeamPlan& plan, WindowParts& parts) {
 }  // namespace
 
 bool spans_nodes(const Job& job, std::span<const std::uint32_t> places) {
-  return job.nodes() > 1 && std::ranges::any_of(places, [&](std::uint32_t place) { return !job.is_manager(place); });
+  return job.nodes() > 1 && std::ranges::any_of(places, [&](std::uint32_t place) { return !job.is_nam(place); });
 }
 
 Status finish_parts(const TeamPlan& plan, WindowParts& parts) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 
 #include "base/log.hpp"
 #include "win/assembly.hpp"
@@ -38,7 +39,9 @@ class Connecting {
   Status look_up();
   Result<std::uint32_t> first_place();
   Status share_record(std::uint32_t from_place);
-  Status check_nodes() const;
+  [[nodiscard]] std::optional<std::uint32_t> place_of(const format::Uuid& store) const;
+  Status find_places();
+  Status look_at_parts();
   Status check_parts();
   Status settle_parts(bool exists);
   Status take_uses();
@@ -57,6 +60,7 @@ class Connecting {
   sync::CommTeam team_;
   Wish wish_;
   Services services_;
+  std::vector<Nam> nams_;
   std::unique_ptr<Job> job_;
   /// What the services have under the name for which this process speaks: that of its node, and the manager.
   std::map<std::uint32_t, format::WindowRecord> found_;
@@ -98,23 +102,26 @@ Status Connecting::exchange_identities() {
   PSNAM_CHECK(team_.agree(describe()));
   parts_.identities.resize(static_cast<std::size_t>(size_));
   PSNAM_CHECK(team_.gather_bytes(&mine, sizeof mine, parts_.identities.data()));
-  PSNAM_CHECK(check_managers(parts_.identities));
-  job_ = std::make_unique<Job>(parts_.identities, parts_.rank);
+  PSNAM_TRY(nams_, agree_on_nams(team_, parts_.identities, parts_.rank, services_));
+  job_ = std::make_unique<Job>(parts_.identities, parts_.rank, nams_.size());
   return {};
 }
 
 /// The leaders look into their services. Which window is meant the manager says first, then the root's node.
 Status Connecting::look_up() {
   Status looked;
-  for (std::uint32_t place = 0; place < job_->places(); ++place) {
-    nam::Service* const service = job_->am_at(place) && job_->lead(place) ? job_->service(place, services_) : nullptr;
-    if (service == nullptr) continue;
+  const auto look = [&](std::uint32_t place) -> Status {
+    if (!job_->am_at(place) || !job_->lead(place)) return {};
+    PSNAM_TRY(nam::Service* const service, job_->service(place, services_));
+    if (service == nullptr) return {};
     auto found = service->find(name());
-    if (found)
-      found_.emplace(place, std::move(*found));
-    else if (found.error().code != Code::name_not_found && looked)
-      looked = found.take_error();
-  }
+    if (!found) return found.error().code == Code::name_not_found ? Status{} : Status{found.take_error()};
+    found_.emplace(place, std::move(*found));
+    return {};
+  };
+  // The manager, which is the home of all windows of NAMs, and the nodes.
+  looked = look(job_->my_node());
+  if (looked && job_->nams() != 0) looked = look(job_->nam(0));
   PSNAM_CHECK(team_.agree(std::move(looked)));
   PSNAM_TRY(const std::uint32_t place, first_place());
   return share_record(place);
@@ -123,9 +130,9 @@ Status Connecting::look_up() {
 /// The place whose record counts. Code::name_not_found if there is none.
 Result<std::uint32_t> Connecting::first_place() {
   std::uint64_t mine = 0;  // bit 0: that of the node, bit 1: the manager
-  for (const auto& [place, window] : found_) mine |= job_->is_manager(place) ? 2U : 1U;
+  for (const auto& [place, window] : found_) mine |= job_->is_nam(place) ? 2U : 1U;
   PSNAM_TRY(const auto words, team_.gather(mine));
-  if (job_->has_manager() && (words[job_->leader(job_->manager())] & 2U) != 0) return job_->manager();
+  if (job_->nams() != 0 && (words[job_->leader(job_->nam(0))] & 2U) != 0) return job_->nam(0);
   const std::uint32_t root_node = job_->node_of(static_cast<std::size_t>(request_.root));
   for (std::uint32_t i = 0; i < job_->nodes(); ++i) {
     const auto node = static_cast<std::uint32_t>((root_node + i) % job_->nodes());
@@ -151,18 +158,36 @@ Status Connecting::share_record(std::uint32_t from_place) {
   return {};
 }
 
+/// The place of this job where the store `store` is; nothing if there is none.
+std::optional<std::uint32_t> Connecting::place_of(const format::Uuid& store) const {
+  const auto nam = std::ranges::find(nams_, store, &Nam::store);
+  if (nam != nams_.end()) return job_->nam(static_cast<std::size_t>(nam - nams_.begin()));
+  const auto rank = std::ranges::find(parts_.identities, store, &RankIdentity::store);
+  if (rank == parts_.identities.end()) return std::nullopt;
+  return job_->node_of(static_cast<std::size_t>(rank - parts_.identities.begin()));
+}
+
 /// Every node of the record must be a place of this job.
-Status Connecting::check_nodes() const {
+Status Connecting::find_places() {
   std::string missing;
   for (const format::NodeRecord& node : window_.nodes) {
-    const bool here = std::any_of(parts_.identities.begin(), parts_.identities.end(), [&](const RankIdentity& r) {
-      return r.store == node.store || r.manager == node.store;
-    });
-    if (!here) missing += fmt::format("{}{} (store {})", missing.empty() ? "" : ", ", node.host, node.path);
+    const auto place = place_of(node.store);
+    if (place)
+      parts_.places.push_back(*place);
+    else
+      missing += fmt::format("{}{} (store {})", missing.empty() ? "" : ", ", node.host, node.path);
   }
-  if (missing.empty()) return {};
-  return Error{Code::unreachable,
-               fmt::format("window \"{}\" has regions on nodes where this job has no rank: {}", name(), missing)};
+  if (!missing.empty())
+    return Error{Code::unreachable,
+                 fmt::format("window \"{}\" has regions on nodes where this job has no rank: {}", name(), missing)};
+  PSNAM_CHECK(job_->meet_at_nams(team_, parts_.places, services_));
+  for (std::uint32_t node = 0; node < parts_.places.size(); ++node) {
+    const std::uint32_t place = parts_.places[node];
+    if (!job_->am_at(place)) continue;
+    PSNAM_TRY(nam::Service* const service, job_->service(place, services_));
+    parts_.seats.push_back({.service = service, .node = node, .speaks = job_->lead(place)});
+  }
+  return {};
 }
 
 Connecting::Part Connecting::part_at(std::uint32_t place) const {
@@ -186,27 +211,28 @@ Status Connecting::settle_parts(bool exists) {
   return {};
 }
 
+/// The memory nodes were not looked at yet.
+Status Connecting::look_at_parts() {
+  for (const Seat& seat : parts_.seats) {
+    const std::uint32_t place = parts_.places[seat.node];
+    if (!seat.speaks || found_.contains(place)) continue;
+    auto found = seat.service->find(name());
+    if (found)
+      found_.emplace(place, std::move(*found));
+    else if (found.error().code != Code::name_not_found)
+      return found.take_error();
+  }
+  return {};
+}
+
 /// The home node decides whether the window exists.
 Status Connecting::check_parts() {
-  for (std::uint32_t node = 0; node < window_.nodes.size(); ++node) {
-    const format::Uuid& store = window_.nodes[node].store;
-    const auto rank = std::ranges::find(parts_.identities, store, &RankIdentity::store);
-    const bool managed = job_->has_manager() && parts_.identities[0].manager == store;
-    const std::uint32_t place =
-        managed ? job_->manager() : job_->node_of(static_cast<std::size_t>(rank - parts_.identities.begin()));
-    parts_.places.push_back(place);
-    if (job_->am_at(place))
-      parts_.seats.push_back({.service = job_->service(place, services_), .node = node, .speaks = job_->lead(place)});
-  }
-  // Two bits for each of the places where this process may speak.
-  std::uint64_t mine = static_cast<std::uint64_t>(part_at(job_->my_node()));
-  if (job_->has_manager()) mine |= static_cast<std::uint64_t>(part_at(job_->manager())) << 2U;
-  PSNAM_TRY(const auto words, team_.gather(mine));
-  const auto part_of = [&](std::size_t node) {
-    const std::uint32_t place = parts_.places[node];
-    const std::uint64_t word = words[job_->leader(place)];
-    return static_cast<Part>((job_->is_manager(place) ? word >> 2U : word) & 3U);
-  };
+  PSNAM_CHECK(team_.agree(look_at_parts()));
+  std::vector<std::uint64_t> parts(window_.nodes.size());  // each is known to one rank, which leads there
+  for (std::size_t node = 0; node < parts.size(); ++node)
+    parts[node] = static_cast<std::uint64_t>(part_at(parts_.places[node]));
+  PSNAM_CHECK(team_.largest(parts));
+  const auto part_of = [&](std::size_t node) { return static_cast<Part>(parts[node]); };
   const bool exists = part_of(0) == Part::whole;
   PSNAM_CHECK(team_.agree(settle_parts(exists)));
   if (!exists) return not_found(fmt::format(": its home node {} does not have it", window_.nodes[0].host));
@@ -263,7 +289,7 @@ Result<std::unique_ptr<Connection>> Connecting::make() {
   const auto steps = [&]() -> Status {
     PSNAM_CHECK(exchange_identities());
     PSNAM_CHECK(look_up());
-    PSNAM_CHECK(check_nodes());
+    PSNAM_CHECK(find_places());
     PSNAM_CHECK(check_parts());
     PSNAM_CHECK(take_uses());
     return duplicate_comm();
@@ -272,13 +298,13 @@ Result<std::unique_ptr<Connection>> Connecting::make() {
     give_up();
     return made.take_error();
   }
-  return std::make_unique<Connection>(context_, std::move(parts_));
+  return std::make_unique<Connection>(context_, std::move(parts_), std::move(*job_));
 }
 
 }  // namespace
 
-Connection::Connection(Context& context, Parts parts)
-    : context_{context}, parts_{std::move(parts)}, job_{parts_.identities, parts_.rank} {}
+Connection::Connection(Context& context, Parts parts, Job job)
+    : context_{context}, parts_{std::move(parts)}, job_{std::move(job)} {}
 
 Result<std::unique_ptr<Window>> Connection::make_window(MPI_Info info) {
   sync::CommTeam team{context_.real(), parts_.comm, parts_.rank, static_cast<int>(parts_.identities.size())};

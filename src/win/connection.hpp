@@ -27,7 +27,7 @@ class Connection {
     MPI_Comm comm = MPI_COMM_NULL;
   };
 
-  Connection(Context& context, Parts parts);
+  Connection(Context& context, Parts parts, Job job);
 
   [[nodiscard]] MPI_Comm comm() const noexcept { return parts_.comm; }
   /// Ranks of the job that made the window.

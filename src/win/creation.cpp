@@ -15,6 +15,7 @@
 #include "win/assembly.hpp"
 #include "win/consistency.hpp"
 #include "win/job.hpp"
+#include "win/nam_choice.hpp"
 #include "win/sources.hpp"
 
 namespace psnam::win {
@@ -32,7 +33,7 @@ struct Facts {
   format::Structure structure;
   format::Reserve reserve;
   SourceWish source;
-  bool managed;  ///< the memory is the manager's
+  NamWish nam;  ///< whose memory it is to be
 };
 
 /// A key that must have the same value on all ranks.
@@ -73,7 +74,7 @@ bool may_need_store(const std::vector<KeyValue>& pairs) {
   if (!info) return false;
   const std::uint64_t existing = std::max(info->libnam_allocation_id, info->segment_allocation_id);
   return info->manifestation == format::Manifestation::persistent_shm ||
-         (existing != 0 && existing < format::kFirstServedId);
+         (existing != 0 && !format::is_served_id(existing));
 }
 
 class Creation {
@@ -101,8 +102,9 @@ class Creation {
   Status record();
   Status take_memory();
   Status assemble();
-  Result<bool> is_managed() const;
-  void take_seats();
+  Result<NamWish> nam_wish() const;
+  Result<std::uint32_t> place_of(std::size_t rank, const std::vector<Nam>& nams) const;
+  Status take_seats();
   Status learn_part(Seat& seat);
   Status build();
   Status commit();
@@ -164,21 +166,26 @@ Status Creation::look_at_request() {
   return {};
 }
 
-/// Whether the memory that this rank asks for is the manager's.
-Result<bool> Creation::is_managed() const {
-  if (services_.manager == nullptr || info_.manifestation == format::Manifestation::persistent_shm) return false;
+/// The NAM that this rank asks for memory of, if it does.
+Result<NamWish> Creation::nam_wish() const {
+  if (services_.manager == nullptr && info_.nam && info_.nam->index != 0)
+    return Error{Code::info_value,
+                 fmt::format("{} = \"{}\" on rank {}: without PSNAM_MANAGER there is 1 NAM, of index 0", kNamIndexKey,
+                             info_.nam->index, rank_)};
+  if (services_.manager == nullptr || info_.manifestation == format::Manifestation::persistent_shm) return NamWish{};
   const std::uint64_t existing = source_wish(info_).allocation_id;
-  if (existing == 0 || existing >= format::kFirstServedId) return true;
+  if (existing == 0) return info_.nam.value_or(NamWish{NamWish::Which::any, 0});
+  if (format::is_served_id(existing)) return NamWish{NamWish::Which::index, format::nam_of_id(existing)};
   const auto found = services_.store->find_allocation(existing);
-  if (found) return false;
+  if (found) return NamWish{};
   if (found.error().code != Code::name_not_found) return found.error();
-  return true;
+  return NamWish{NamWish::Which::index, 0};
 }
 
 Status Creation::exchange_facts() {
   const auto describe = [&]() -> Result<Facts> {
     PSNAM_CHECK(look_at_request());
-    PSNAM_TRY(const bool managed, is_managed());
+    PSNAM_TRY(const NamWish nam, nam_wish());
     PSNAM_TRY(const RankIdentity identity, identify(services_, rank_, context_.options().epoch_checks));
     return Facts{identity,
                  static_cast<std::uint64_t>(request_.size),
@@ -190,7 +197,7 @@ Status Creation::exchange_facts() {
                  info_.structure,
                  info_.reserve,
                  source_wish(info_),
-                 managed};
+                 nam};
   };
   auto mine = describe();
   const Facts facts = mine ? *mine : Facts{};
@@ -198,7 +205,7 @@ Status Creation::exchange_facts() {
   facts_.resize(static_cast<std::size_t>(size_));
   PSNAM_CHECK(team_.gather_bytes(&facts, sizeof facts, facts_.data()));
   for (const Facts& f : facts_) identities_.push_back(f.identity);
-  return check_managers(identities_);
+  return {};
 }
 
 Status Creation::check_name() {
@@ -230,20 +237,23 @@ Status Creation::plan_sources() {
 
 Status Creation::check_reachable(std::span<const format::RegionRecord> regions) const {
   for (const format::RegionRecord& region : regions) {
-    if (region.allocation_id == 0 || job_->is_manager(region.node)) continue;
+    if (region.allocation_id == 0 || job_->is_nam(region.node)) continue;
     PSNAM_TRY(const auto manifestation, manifestations::make_manifestation(region.manifestation, *services_.store));
     PSNAM_CHECK(manifestation->admits(job_->nodes()));
   }
   return context_.check_path(job_->nodes());
 }
 
-/// Places without a region are not part of the window; the first that has one is its home.
+/// Places without a region are not part of the window. Its home is the manager; without one, the first of them.
 void Creation::place_on_nodes(std::vector<format::RegionRecord> regions) {
-  for (std::uint32_t place = 0; place < job_->places(); ++place)
-    if (std::any_of(regions.begin(), regions.end(),
-                    [&](const auto& region) { return region.allocation_id != 0 && region.node == place; }))
+  if (job_->nams() != 0) places_.push_back(job_->nam(0));
+  const std::uint32_t end = job_->nam(job_->nams());
+  for (std::uint32_t place = 0; place < end; ++place)
+    if (place != job_->nam(0) && std::any_of(regions.begin(), regions.end(), [&](const auto& region) {
+          return region.allocation_id != 0 && region.node == place;
+        }))
       places_.push_back(place);
-  if (places_.empty()) places_.push_back(regions[0].node);
+  if (places_.empty()) places_.push_back(0);
   for (format::RegionRecord& region : regions) {
     const auto found = std::find(places_.begin(), places_.end(), region.node);
     region.node = found == places_.end() ? 0 : static_cast<std::uint32_t>(found - places_.begin());
@@ -251,28 +261,43 @@ void Creation::place_on_nodes(std::vector<format::RegionRecord> regions) {
   draft_.regions = std::move(regions);
 }
 
-void Creation::take_seats() {
-  for (std::uint32_t node = 0; node < places_.size(); ++node)
-    if (const std::uint32_t place = places_[node]; job_->am_at(place))
-      parts_->seats.push_back({.service = job_->service(place, services_), .node = node, .speaks = job_->lead(place)});
+Status Creation::take_seats() {
+  for (std::uint32_t node = 0; node < places_.size(); ++node) {
+    const std::uint32_t place = places_[node];
+    if (!job_->am_at(place)) continue;
+    PSNAM_TRY(nam::Service* const service, job_->service(place, services_));
+    parts_->seats.push_back({.service = service, .node = node, .speaks = job_->lead(place)});
+  }
+  return {};
+}
+
+/// Where the memory of `rank` is to lie: its node, or a NAM.
+Result<std::uint32_t> Creation::place_of(std::size_t rank, const std::vector<Nam>& nams) const {
+  const NamWish& wish = facts_[rank].nam;
+  if (wish.which == NamWish::Which::none) return job_->node_of(rank);
+  PSNAM_TRY(const std::uint32_t index, choose_nam(wish, rank, nams));
+  return job_->nam(index);
 }
 
 Status Creation::plan() {
   PSNAM_CHECK(check_common_keys(facts_));
   PSNAM_CHECK(check_name());
-  job_ = std::make_unique<Job>(identities_, rank_);
+  PSNAM_TRY(std::vector<Nam> nams, agree_on_nams(team_, identities_, rank_, services_));
+  job_ = std::make_unique<Job>(identities_, rank_, nams.size());
   std::vector<structures::RankRequest> requests;
-  for (std::size_t rank = 0; rank < facts_.size(); ++rank)
-    requests.push_back({facts_[rank].size_bytes, facts_[rank].displacement_unit,
-                        facts_[rank].managed ? job_->manager() : job_->node_of(rank), facts_[rank].manifestation});
+  for (std::size_t rank = 0; rank < facts_.size(); ++rank) {
+    PSNAM_TRY(const std::uint32_t place, place_of(rank, nams));
+    requests.push_back({facts_[rank].size_bytes, facts_[rank].displacement_unit, place, facts_[rank].manifestation});
+    if (job_->is_nam(place)) take_from(nams[place - job_->nodes()], facts_[rank].size_bytes);
+  }
   PSNAM_TRY(auto regions, structures::structure(info_.structure).plan(requests));
   PSNAM_CHECK(check_reachable(regions));
   place_on_nodes(std::move(regions));
   PSNAM_CHECK(plan_sources());
-  take_seats();
+  PSNAM_CHECK(job_->meet_at_nams(team_, places_, services_));
+  PSNAM_CHECK(take_seats());
 
-  PSNAM_TRY(const auto nodes, exchange_places(team_, *job_, services_));
-  for (const std::uint32_t place : places_) draft_.nodes.push_back(nodes[place]);
+  PSNAM_TRY(draft_.nodes, exchange_places(team_, *job_, places_, services_));
   draft_.uuid = facts_[0].identity.random;
   draft_.structure = info_.structure;
   draft_.reserve = info_.reserve;

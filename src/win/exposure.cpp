@@ -15,8 +15,7 @@ Status attach_hosted(const Real& real, const Job& job, int my_rank, const format
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
     const format::RegionRecord& region = window.regions[rank];
     const std::uint32_t place = job_node[region.node];
-    if (region.size_bytes == 0 || job.is_manager(place) ||
-        host_of(job, place, rank) != static_cast<std::uint32_t>(my_rank))
+    if (region.size_bytes == 0 || job.is_nam(place) || host_of(job, place, rank) != static_cast<std::uint32_t>(my_rank))
       continue;
     PSNAM_TRY(std::byte* const base, regions.map(rank));
     if (const auto bytes = regions.allocation(rank); attached.insert(bytes.data()).second)
@@ -55,7 +54,7 @@ Status expose_regions(const Real& real, sync::CommTeam& team, const Job& job, in
   PSNAM_CHECK(team.agree(attach_hosted(real, job, my_rank, window, job_node, regions, native, addresses)));
   PSNAM_CHECK(team.largest(addresses));
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank)
-    if (const std::uint32_t place = job_node[window.regions[rank].node]; !job.is_manager(place))
+    if (const std::uint32_t place = job_node[window.regions[rank].node]; !job.is_nam(place))
       regions.place(rank, static_cast<int>(host_of(job, place, rank)), static_cast<MPI_Aint>(addresses[rank]));
   return {};
 }

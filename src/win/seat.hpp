@@ -1,5 +1,5 @@
-// The services that a window lies in, as one process sits at them: the store of its node, and the manager. It has a
-// seat at those of the two that hold a part of the window.
+// The services that a window lies in, as one process sits at them: the store of its node, and NAMs. It has a seat at
+// those of them that hold a part of the window.
 #pragma once
 
 #include <cstdint>
