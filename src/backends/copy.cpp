@@ -9,7 +9,7 @@
 // be read, streams where that costs its reader nothing unless the reader uses the same buffer over and over; below, the
 // copy alone would be faster streamed, copy and reading together are not. Four pages at a time, 128 bytes of each in
 // turn, is 15 percent faster than one after the other on cold memory: more DRAM banks are busy.
-#include "rma/copy.hpp"
+#include "backends/copy.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@
 #include <immintrin.h>
 #endif
 
-namespace psnam::rma::detail {
+namespace psnam::backends::detail {
 namespace {
 
 constexpr std::size_t kLine = 64;
@@ -105,4 +105,4 @@ void copy_streaming(std::byte* to, const std::byte* from, std::size_t n) noexcep
   copy_streaming(to, from, n, fastest);
 }
 
-}  // namespace psnam::rma::detail
+}  // namespace psnam::backends::detail

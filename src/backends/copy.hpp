@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 /// Who is likely to read the destination next: decides whether it should end up in the caller's cache.
 enum class NextReader {
@@ -83,4 +83,4 @@ inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t n,
   detail::copy_streaming(to, from, n);
 }
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

@@ -1,7 +1,7 @@
 // Floating-point numbers, real and complex.
-#include "rma/kernels.hpp"
+#include "backends/kernels.hpp"
 
-namespace psnam::rma::detail {
+namespace psnam::backends::detail {
 namespace {
 
 template <class V>
@@ -43,4 +43,4 @@ Kernel floating_kernel(Op op, Kind kind) noexcept {
   }
 }
 
-}  // namespace psnam::rma::detail
+}  // namespace psnam::backends::detail

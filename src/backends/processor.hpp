@@ -14,7 +14,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 struct Processor {
   bool exchanges_16_bytes = false;  ///< 16 aligned bytes, and loads them at once
@@ -85,4 +85,4 @@ bool in_transaction(Body&&) noexcept {
 
 #endif
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

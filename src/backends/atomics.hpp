@@ -8,13 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "rma/element.hpp"
-#include "rma/kernels.hpp"
-#include "rma/operation.hpp"
-#include "rma/stripe_locks.hpp"
-#include "rma/transfer.hpp"
+#include "backends/element.hpp"
+#include "backends/kernels.hpp"
+#include "backends/operation.hpp"
+#include "backends/stripe_locks.hpp"
+#include "backends/transfer.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 /// target = target op origin; the old values go to `result` unless it is null. MPI_NO_OP does not look at `origin`.
 /// `region_base` is where the memory that `locks` belong to begins.
@@ -110,4 +110,4 @@ inline void compare_and_swap(Element element, std::byte* target, const std::byte
   }
 }
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

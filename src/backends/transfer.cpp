@@ -1,12 +1,12 @@
-#include "rma/transfer.hpp"
+#include "backends/transfer.hpp"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "rma/cursor.hpp"
+#include "backends/cursor.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 namespace {
 
 // Addresses are numbers until a byte is touched: an MPI_BOTTOM buffer has no object that pointer arithmetic could stay
@@ -135,4 +135,4 @@ Status check_bounds(std::int64_t disp_bytes, std::int64_t count, const Layout& l
                fmt::format("the access covers bytes {} to {} of a region of {} bytes", first, end - 1, region_bytes)};
 }
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

@@ -1,7 +1,7 @@
 // Pairs of value and index, and what is only moved or read, of every size.
-#include "rma/kernels.hpp"
+#include "backends/kernels.hpp"
 
-namespace psnam::rma::detail {
+namespace psnam::backends::detail {
 namespace {
 
 template <class V>
@@ -63,4 +63,4 @@ Kernel moving_kernel(Op op, Kind kind) noexcept {
   }
 }
 
-}  // namespace psnam::rma::detail
+}  // namespace psnam::backends::detail

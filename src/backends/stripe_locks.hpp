@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 inline constexpr std::size_t kStripes = 64;
 /// Neighbouring elements share a lock, so that a long run takes one lock for many.
@@ -27,4 +27,4 @@ class StripeLocks {
   ~StripeLocks() = default;
 };
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

@@ -1,12 +1,12 @@
 // copy_bytes() and each of its streaming kernels against memcpy, with guard bytes, at every alignment.
-#include "rma/copy.hpp"
+#include "backends/copy.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-namespace psnam::rma {
+namespace psnam::backends {
 namespace {
 
 constexpr std::size_t kGuard = 128;
@@ -88,4 +88,4 @@ INSTANTIATE_TEST_SUITE_P(Each, StreamKernelTest,
                          [](const auto& kernel) { return std::string{kernel.param.name}; });
 
 }  // namespace
-}  // namespace psnam::rma
+}  // namespace psnam::backends

@@ -1,10 +1,10 @@
-#include "rma/processor.hpp"
+#include "backends/processor.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
-namespace psnam::rma {
+namespace psnam::backends {
 namespace {
 
 Processor examine() noexcept {
@@ -30,4 +30,4 @@ Processor examine() noexcept {
 
 const Processor kProcessor = examine();
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

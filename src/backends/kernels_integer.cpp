@@ -1,7 +1,7 @@
 // Integers and logicals: one loop for signed and unsigned ones where the bits of the result are the same.
-#include "rma/kernels.hpp"
+#include "backends/kernels.hpp"
 
-namespace psnam::rma::detail {
+namespace psnam::backends::detail {
 namespace {
 
 template <class V>
@@ -69,4 +69,4 @@ Kernel integer_kernel(Op op, Kind kind) noexcept {
   }
 }
 
-}  // namespace psnam::rma::detail
+}  // namespace psnam::backends::detail

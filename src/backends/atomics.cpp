@@ -1,11 +1,11 @@
-#include "rma/atomics.hpp"
+#include "backends/atomics.hpp"
 
 #include <cassert>
 #include <cstring>
 
-#include "rma/strips.hpp"
+#include "backends/strips.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 namespace {
 
 std::byte* beginning(const Side& side) noexcept { return side.address + side.layout->true_lb; }
@@ -70,4 +70,4 @@ void detail::compare_and_swap_locked(std::size_t bytes, std::byte* target, const
   stripes.locks->unlock(stripe);
 }
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/copy.hpp"
+#include "backends/layout.hpp"
 #include "base/result.hpp"
-#include "rma/copy.hpp"
-#include "rma/layout.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 /// `count` elements of `layout` at `address`, which may be null with a layout of absolute offsets (MPI_BOTTOM).
 struct Side {
@@ -35,4 +35,4 @@ void transfer(const Side& to, const Side& from, NextReader reader = NextReader::
 [[nodiscard]] Status check_bounds(std::int64_t disp_bytes, std::int64_t count, const Layout& layout,
                                   std::uint64_t region_bytes);
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

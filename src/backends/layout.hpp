@@ -1,15 +1,13 @@
 // Where the bytes of a datatype are: an MPI datatype as runs of bytes, in the order of its type map.
 #pragma once
 
-#include <mpi.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "rma/element.hpp"
+#include "backends/element.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 /// `count` blocks of `length` bytes, `stride` bytes apart, the first one `offset` bytes from the buffer's address.
 struct Run {
@@ -36,4 +34,4 @@ struct Layout {
   return layout.contiguous || (count == 1 && layout.runs.size() == 1 && layout.runs[0].count == 1);
 }
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

@@ -8,12 +8,12 @@
 #include <limits>
 #include <optional>
 
-#include "rma/cursor.hpp"
-#include "rma/element.hpp"
-#include "rma/kernels.hpp"
-#include "rma/transfer.hpp"
+#include "backends/cursor.hpp"
+#include "backends/element.hpp"
+#include "backends/kernels.hpp"
+#include "backends/transfer.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 /// One side: where the next elements are. A side that nobody reads or writes is null and goes on forever.
 class Places {
@@ -78,4 +78,4 @@ void for_each_strip(Element element, const Side& target, const Side* origin, con
   }
 }
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

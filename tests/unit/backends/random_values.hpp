@@ -4,10 +4,10 @@
 #include <cstring>
 #include <random>
 
-#include "rma/element.hpp"
-#include "rma/values.hpp"
+#include "backends/element.hpp"
+#include "backends/values.hpp"
 
-namespace psnam::rma::testing {
+namespace psnam::backends::testing {
 
 class RandomValues {
  public:
@@ -77,4 +77,4 @@ class RandomValues {
   std::mt19937 random_;
 };
 
-}  // namespace psnam::rma::testing
+}  // namespace psnam::backends::testing

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 __extension__ using Float128 = __float128;
 
@@ -210,4 +210,4 @@ struct NoOp {
   }
 };
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

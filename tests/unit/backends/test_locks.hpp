@@ -5,9 +5,9 @@
 #include <atomic>
 #include <mutex>
 
-#include "rma/stripe_locks.hpp"
+#include "backends/stripe_locks.hpp"
 
-namespace psnam::rma::testing {
+namespace psnam::backends::testing {
 
 class TestLocks final : public StripeLocks {
  public:
@@ -23,4 +23,4 @@ class TestLocks final : public StripeLocks {
   std::atomic<int> taken_{0};
 };
 
-}  // namespace psnam::rma::testing
+}  // namespace psnam::backends::testing

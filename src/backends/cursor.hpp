@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "rma/layout.hpp"
+#include "backends/layout.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 class Cursor {
  public:
@@ -98,4 +98,4 @@ class Cursor {
   Run merged_;
 };
 
-}  // namespace psnam::rma
+}  // namespace psnam::backends

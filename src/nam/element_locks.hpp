@@ -1,20 +1,20 @@
 // The stripes of a window's locks, as the accumulating operations take them.
 #pragma once
 
+#include "backends/stripe_locks.hpp"
 #include "nam/window_locks.hpp"
-#include "rma/stripe_locks.hpp"
 
-namespace psnam::win {
+namespace psnam::nam {
 
-class ElementLocks final : public rma::StripeLocks {
+class ElementLocks final : public backends::StripeLocks {
  public:
-  explicit ElementLocks(nam::WindowLocks& locks) noexcept : locks_{locks} {}
+  explicit ElementLocks(WindowLocks& locks) noexcept : locks_{locks} {}
   void lock(std::size_t stripe) noexcept override { locks_.lock_stripe(stripe); }
   void unlock(std::size_t stripe) noexcept override { locks_.unlock_stripe(stripe); }
 
  private:
-  nam::WindowLocks& locks_;
+  WindowLocks& locks_;
 };
-static_assert(rma::kStripes == nam::WindowLocks::kStripes);
+static_assert(backends::kStripes == WindowLocks::kStripes);
 
-}  // namespace psnam::win
+}  // namespace psnam::nam

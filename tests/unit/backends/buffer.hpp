@@ -1,4 +1,4 @@
-// Memory for elements of a layout, for tests of src/rma.
+// Memory for elements of a layout, for tests of src/backends.
 #pragma once
 
 #include <algorithm>
@@ -7,9 +7,9 @@
 #include <random>
 #include <vector>
 
-#include "rma/layout.hpp"
+#include "backends/layout.hpp"
 
-namespace psnam::rma::testing {
+namespace psnam::backends::testing {
 
 /// Random bytes that `count` elements of a layout fit into, with guard bytes around. Equal seeds give equal bytes.
 class Buffer {
@@ -42,7 +42,7 @@ class Buffer {
 [[nodiscard]] inline Layout bytes_layout(std::size_t size) {
   const auto end = static_cast<std::ptrdiff_t>(size);
   if (size == 0) return Layout{0, 0, 0, 0, true, {}};
-  return Layout{size, end, 0, end, true, {rma::Run{0, size, 0, 1}}};
+  return Layout{size, end, 0, end, true, {backends::Run{0, size, 0, 1}}};
 }
 
-}  // namespace psnam::rma::testing
+}  // namespace psnam::backends::testing

@@ -14,12 +14,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "rma/element.hpp"
-#include "rma/processor.hpp"
-#include "rma/stripe_locks.hpp"
-#include "rma/values.hpp"
+#include "backends/element.hpp"
+#include "backends/processor.hpp"
+#include "backends/stripe_locks.hpp"
+#include "backends/values.hpp"
 
-namespace psnam::rma {
+namespace psnam::backends {
 
 /// `n` elements at equal distances on each side. `result` is null where nobody wants the old values.
 struct Strip {
@@ -345,4 +345,4 @@ template <class F, class V>
 }
 
 }  // namespace detail
-}  // namespace psnam::rma
+}  // namespace psnam::backends
