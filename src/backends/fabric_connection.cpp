@@ -70,6 +70,7 @@ Status Connection::greet(const format::FabricAddress& address) {
     return Error{Code::unreachable,
                  fmt::format("{} is no address of the fabric provider {}", peer_, provider_name(*domain_.info))};
   hello_ = {address.key, address.base};
+  if (staged_) PSNAM_CHECK(staging_.prepare(domain_, domain_.needs(FI_MR_LOCAL)));
   Lock lock{mutex_};
   PSNAM_CHECK(post_read_behind(lock));
   PSNAM_CHECK(await(lock, [this] { return tail_ == head_; }));
@@ -129,7 +130,7 @@ Status Connection::post_write(Lock& lock, const Message& message, Answer answer)
       filled += piece.bytes;
     }
   }
-  const bool last_place = under_way() + 2 >= ring_.size();
+  const bool last_place = under_way() + 2 >= ring_.size() || (staged_ && !staging_.any_free());
   const bool answered = answer == Answer::demanded || delivery_ || waiting_ > 0 || last_place;
   std::uint64_t flags = FI_COMPLETION;
   if (answered) flags |= FI_DELIVERY_COMPLETE;
@@ -213,10 +214,13 @@ Status Connection::post_read(Lock& lock, const Message& message) {
 }
 
 Status Connection::post_read_behind(Lock& lock) {
+  // Into no stage: who waits for a free one may have to do this first.
+  std::byte* const here = staged_ ? staging_.word() : reinterpret_cast<std::byte*>(&hello_word_);
   Message message{1, sizeof hello_word_};
-  [[maybe_unused]] const bool added =
-      message.add({reinterpret_cast<std::byte*>(&hello_word_), hello_.base, hello_.key, sizeof hello_word_});
-  return post_read(lock, message);
+  [[maybe_unused]] const bool added = message.add({here, hello_.base, hello_.key, sizeof hello_word_});
+  PSNAM_CHECK(post(lock, message, nullptr, false, FI_COMPLETION));
+  uncovered_ = 0;
+  return {};
 }
 
 Status Connection::post(Lock& lock, const Message& message, Stage* stage, bool write, std::uint64_t flags) {
@@ -229,6 +233,7 @@ Status Connection::post(Lock& lock, const Message& message, Stage* stage, bool w
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     here[i] = {pieces[i].local, pieces[i].bytes};
     there[i] = {pieces[i].address, pieces[i].bytes, pieces[i].key};
+    descriptors[i] = staging_.descriptor();  // without a stage these lie beside the stages, or need none
   }
   std::size_t here_count = pieces.size();
   if (stage != nullptr) {

@@ -39,11 +39,11 @@ class Staging {
   /// Makes the buffers if there are none. `registered`: known to the provider.
   Status prepare(const Domain& domain, bool registered) {
     if (memory_) return {};
-    auto memory = std::make_unique<std::byte[]>(kStages * kStageBytes);
+    auto memory = std::make_unique<std::byte[]>(kAllBytes);
     if (registered) PSNAM_CHECK(register_buffers(domain, memory.get()));
     for (std::size_t i = 0; i < kStages; ++i) {
       stages_[i].buffer = memory.get() + i * kStageBytes;
-      stages_[i].descriptor = registration_ ? fi_mr_desc(registration_.get()) : nullptr;
+      stages_[i].descriptor = descriptor();
       stages_[i].copies.reserve(Stage::kMostCopies);
       free_[i] = &stages_[i];
     }
@@ -51,6 +51,10 @@ class Staging {
     memory_ = std::move(memory);
     return {};
   }
+  /// Of the buffers, for the provider.
+  [[nodiscard]] void* descriptor() const noexcept { return registration_ ? fi_mr_desc(registration_.get()) : nullptr; }
+  /// Eight bytes beside the buffers.
+  [[nodiscard]] std::byte* word() const noexcept { return memory_.get() + kStages * kStageBytes; }
   [[nodiscard]] bool any_free() const noexcept { return free_count_ > 0; }
   [[nodiscard]] Stage* take() noexcept { return free_[--free_count_]; }
   void give_back(Stage* stage) noexcept {
@@ -59,10 +63,12 @@ class Staging {
   }
 
  private:
+  static constexpr std::size_t kAllBytes = kStages * kStageBytes + sizeof(std::uint64_t);
+
   Status register_buffers(const Domain& domain, std::byte* memory) {
     constexpr std::uint64_t kRights = FI_READ | FI_WRITE;
     fid_mr* made = nullptr;
-    const int code = fi_mr_reg(domain.domain.get(), memory, kStages * kStageBytes, kRights, 0, 0, 0, &made, nullptr);
+    const int code = fi_mr_reg(domain.domain.get(), memory, kAllBytes, kRights, 0, 0, 0, &made, nullptr);
     if (code != 0) return fabric_error("registering the buffers of a fabric connection", code);
     registration_.reset(made);
     return {};
