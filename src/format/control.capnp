@@ -137,7 +137,7 @@ struct CreateMemory {
   allocationId @0 :UInt64;
   bytes @1 :UInt64;
   reserve @2 :UInt8;
-  remote @3 :Bool;                     # a key is wanted, not a descriptor
+  remote @3 :Bool;                     # no descriptor is wanted
 }
 
 struct OpenRange {
@@ -145,7 +145,7 @@ struct OpenRange {
   offsetBytes @1 :UInt64;
   bytes @2 :UInt64;
   right @3 :Right;
-  remote @4 :Bool;
+  remote @4 :Bool;                     # a key is wanted, not a descriptor
 }
 
 struct Range {
@@ -202,11 +202,10 @@ struct Execute {
   compare @8 :Data;
 }
 
-# A window or allocation that a client has had in use when its connection was lost.
+# A window or allocation that a client has had in use when its connection was lost. A store gives no id twice.
 struct Reopen {
   objectId @0 :UInt64;
-  identity @1 :Data;                   # the window's uuid, or 8 bytes of the allocation's challenge
-  right @2 :Right;
+  right @1 :Right;
 }
 
 struct Reply {
@@ -312,9 +311,8 @@ struct Memory {
 
 struct Object {
   id @0 :UInt64;
-  identity @1 :Data;                   # as in Reopen
-  right @2 :Right;
-  shown @3 :Text;                      # for messages
+  right @1 :Right;
+  shown @2 :Text;                      # for messages
 }
 
 struct Fabric {

@@ -42,7 +42,6 @@ struct Allocations {
 /// What a session has in use, as its client may ask for it again after the server was lost.
 struct Object {
   std::uint64_t id = 0;
-  std::vector<std::byte> identity;  ///< the uuid of a window, or 8 bytes of the challenge of an allocation
   AccessRight right = AccessRight::read_only;
   std::string shown;  ///< for messages
 };
@@ -70,9 +69,5 @@ using Any = std::variant<Error, Done, Flag, Number, Text, Window, Allocation, Wi
 [[nodiscard]] std::vector<std::byte> encode(const Any& reply);
 /// Code::corrupt.
 [[nodiscard]] Result<Any> decode(std::span<const std::byte> bytes);
-
-/// The identities of Object.
-[[nodiscard]] std::vector<std::byte> identity_of(const format::WindowRecord& window);
-[[nodiscard]] std::vector<std::byte> identity_of(const format::AllocationRecord& allocation);
 
 }  // namespace psnam::nam::reply

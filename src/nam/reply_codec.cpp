@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "nam/control_fields.hpp"
 #include "nam/reply.hpp"
@@ -160,7 +159,6 @@ void put(Builder out, const Range& from) {
   to.setBase(from.base);
   auto object = to.initObject();
   object.setId(from.object.id);
-  object.setIdentity(data_of(from.object.identity));
   object.setRight(codec::wire(from.object.right));
   object.setShown(from.object.shown);
 }
@@ -169,7 +167,6 @@ Range get(schema::Memory::Reader in, Fields& fields) {
           .key = in.getKey(),
           .base = in.getBase(),
           .object = {.id = in.getObject().getId(),
-                     .identity = bytes_of(in.getObject().getIdentity()),
                      .right = fields.right(in.getObject().getRight()),
                      .shown = text_of(in.getObject().getShown())}};
 }
@@ -306,16 +303,6 @@ std::vector<std::byte> encode(const Any& reply) {
 
 Result<Any> decode(std::span<const std::byte> bytes) {
   return codec::decode_by<schema::Reply, Any>(bytes, [](Reader in, Fields& fields) -> Any { return get(in, fields); });
-}
-
-std::vector<std::byte> identity_of(const format::WindowRecord& window) {
-  const auto bytes = std::as_bytes(std::span{window.uuid.bytes});
-  return {bytes.begin(), bytes.end()};
-}
-
-std::vector<std::byte> identity_of(const format::AllocationRecord& allocation) {
-  const auto bytes = std::bit_cast<std::array<std::byte, sizeof allocation.challenge>>(allocation.challenge);
-  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace psnam::nam::reply

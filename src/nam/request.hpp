@@ -93,14 +93,14 @@ struct CreateMemory {
   std::uint64_t allocation_id = 0;
   std::uint64_t bytes = 0;
   format::Reserve reserve = format::Reserve::full;
-  bool remote = false;  ///< a key is wanted, not a descriptor
+  bool remote = false;  ///< no descriptor is wanted; a key is had by OpenRange
 };
 struct OpenRange {
   std::uint64_t root_id = 0;
   std::uint64_t offset_bytes = 0;
   std::uint64_t bytes = 0;
   AccessRight right = AccessRight::read_only;
-  bool remote = false;
+  bool remote = false;  ///< a key is wanted, not a descriptor
 };
 struct ReserveRange {
   std::uint64_t root_id = 0;
@@ -170,10 +170,9 @@ struct Execute {
   std::uint32_t rank = 0;
   backends::IndivisibleRequest operation;
 };
-/// An object that the client had in use under a session that has ended.
+/// An object that the client had in use under a session that has ended. A store gives no id twice.
 struct Reopen {
   std::uint64_t object_id = 0;
-  std::vector<std::byte> identity;  ///< as in reply::Object
   AccessRight right = AccessRight::read_only;
 };
 struct Summary {};

@@ -257,7 +257,6 @@ Execute get(schema::Execute::Reader in, Fields&) {
 void put(Builder out, const Reopen& from) {
   auto to = out.initReopen();
   to.setObjectId(from.object_id);
-  to.setIdentity(data_of(from.identity));
   to.setRight(codec::wire(from.right));
 }
 void put(Builder out, const Summary&) { out.setSummary(); }
@@ -320,8 +319,7 @@ Any get_object_request(Reader in, Fields& fields) {
     case schema::Request::LIST_ALLOCATIONS:
       return ListAllocations{in.getListAllocations()};
     case schema::Request::REOPEN:
-      return Reopen{in.getReopen().getObjectId(), codec::bytes_of(in.getReopen().getIdentity()),
-                    fields.right(in.getReopen().getRight())};
+      return Reopen{in.getReopen().getObjectId(), fields.right(in.getReopen().getRight())};
     default:
       break;
   }
