@@ -16,7 +16,7 @@ namespace psnam::backends {
 namespace {
 
 constexpr std::chrono::microseconds kSpin{100};      // then a waiting thread sleeps
-constexpr std::chrono::microseconds kSpinAlone{10};  // then it offers its processor to others between two looks
+constexpr std::chrono::microseconds kSpinAlone{2};  // then it offers its processor to others between two looks
 constexpr std::chrono::milliseconds kRetrySleep{
     1};  // of who waits to hand over an operation: nothing tells when it may
 constexpr std::size_t kMostUnderWay = 256;
@@ -53,7 +53,7 @@ Connection::Connection(FabricOptions options, Domain domain) noexcept
 
 Result<std::shared_ptr<Connection>> Connection::open(const FabricOptions& options, Info info,
                                                      const format::FabricAddress& address) {
-  PSNAM_TRY(Domain domain, Domain::open(std::move(info)));
+  PSNAM_TRY(Domain domain, Domain::open(std::move(info), options.local_address));
   auto connection = std::make_shared<Connection>(options, std::move(domain));
   PSNAM_CHECK(connection->greet(address));
   return connection;

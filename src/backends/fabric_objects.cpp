@@ -125,8 +125,9 @@ Status open_completions(Domain& domain) {
 
 }  // namespace
 
-Result<Domain> Domain::open(Info info) {
+Result<Domain> Domain::open(Info info, std::string local_address) {
   Domain domain;
+  domain.local_address = std::move(local_address);
   domain.info = std::move(info);
   fid_fabric* fabric = nullptr;
   if (const int code = fi_fabric(domain.info->fabric_attr, &fabric, nullptr); code != 0)
@@ -149,12 +150,15 @@ Result<Domain> Domain::open(Info info) {
 Result<Fid<fid_ep>> Domain::make_endpoint() const {
   fid_ep* made = nullptr;
   if (const int code = fi_endpoint(domain.get(), info.get(), &made, nullptr); code != 0)
-    return fabric_error("making an endpoint of the fabric", code);
+    return fabric_error(fmt::format("making an endpoint of the fabric at the local address \"{}\"", local_address),
+                        code);
   Fid<fid_ep> endpoint{made};
   int code = fi_ep_bind(made, &peers->fid, 0);
   if (code == 0) code = fi_ep_bind(made, &completions->fid, FI_TRANSMIT | FI_RECV);
   if (code == 0) code = fi_enable(made);
-  if (code != 0) return fabric_error("enabling an endpoint of the fabric", code);
+  if (code != 0)
+    return fabric_error(fmt::format("enabling an endpoint of the fabric at the local address \"{}\"", local_address),
+                        code);
   return endpoint;
 }
 

@@ -43,13 +43,14 @@ using Info = std::unique_ptr<fi_info, FreeInfo>;
 /// What endpoints of one local address share. Members are closed from the last to the first.
 struct Domain {
   Info info;
+  std::string local_address;  ///< as it was asked for
   Fid<fid_fabric> fabric;
   Fid<fid_domain> domain;
   Fid<fid_av> peers;
   Fid<fid_cq> completions;
   int wait_fd = -1;  ///< readable when `completions` may have something; -1: the provider has none
 
-  [[nodiscard]] static Result<Domain> open(Info info);
+  [[nodiscard]] static Result<Domain> open(Info info, std::string local_address);
   /// A ready endpoint.
   [[nodiscard]] Result<Fid<fid_ep>> make_endpoint() const;
   /// True if it may be slept on wait_fd: nothing is there that it would not show.

@@ -72,7 +72,7 @@ class Core {
     for (const auto& place : places_)
       if (place->address == address) return &place->domain;
     PSNAM_TRY(Info info, find_provider(provider_.empty() ? options_.provider : provider_, address));
-    PSNAM_TRY(Domain domain, Domain::open(std::move(info)));
+    PSNAM_TRY(Domain domain, Domain::open(std::move(info), address));
     if (domain.wait_fd >= 0) PSNAM_CHECK(watch(domain.wait_fd));
     auto place = std::make_unique<Place>(Place{address, std::move(domain)});
     Domain* const made = &place->domain;
@@ -107,7 +107,11 @@ class Core {
 
   void serve() {
     while (!stop_.load()) {
-      for (const auto end = Clock::now() + kSpin; Clock::now() < end && !stop_.load();) progress();
+      for (const auto end = Clock::now() + kSpin; Clock::now() < end && !stop_.load();) {
+        progress();
+        // A client on the same processor goes first: this thread waits for what that one does.
+        ::sched_yield();
+      }
       sleep();
     }
   }
