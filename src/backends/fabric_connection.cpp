@@ -15,7 +15,7 @@
 namespace psnam::backends {
 namespace {
 
-constexpr std::chrono::microseconds kSpin{100};      // then a waiting thread sleeps
+constexpr std::chrono::microseconds kSpin{100};     // then a waiting thread sleeps
 constexpr std::chrono::microseconds kSpinAlone{2};  // then it offers its processor to others between two looks
 constexpr std::chrono::milliseconds kRetrySleep{
     1};  // of who waits to hand over an operation: nothing tells when it may
@@ -53,7 +53,9 @@ Connection::Connection(FabricOptions options, Domain domain) noexcept
 
 Result<std::shared_ptr<Connection>> Connection::open(const FabricOptions& options, Info info,
                                                      const format::FabricAddress& address) {
-  PSNAM_TRY(Domain domain, Domain::open(std::move(info), options.local_address));
+  // A thread of the provider's would make a broken connection anew at any time.
+  const Waiting waiting = descriptor_brings_thread(*info) ? Waiting::by_looking : Waiting::by_descriptor;
+  PSNAM_TRY(Domain domain, Domain::open(std::move(info), options.local_address, waiting));
   auto connection = std::make_shared<Connection>(options, std::move(domain));
   PSNAM_CHECK(connection->greet(address));
   return connection;
@@ -80,10 +82,10 @@ Status Connection::greet(const format::FabricAddress& address) {
 
 void Connection::adopt_own_sockets(std::string_view server_name) {
   if (!over_sockets(*domain_.info)) return;
-  adopt_sockets(server_name, options_.timeout);
   std::array<char, 128> own{};
   std::size_t bytes = own.size();
-  if (fi_getname(&endpoint_->fid, own.data(), &bytes) == 0) adopt_sockets({own.data(), bytes}, options_.timeout);
+  if (fi_getname(&endpoint_->fid, own.data(), &bytes) != 0) bytes = 0;
+  adopt_sockets(server_name, {own.data(), bytes}, options_.timeout);
 }
 
 Status Connection::write(const RemoteRange& range, std::span<const Piece> pieces) {
@@ -317,12 +319,12 @@ Status Connection::step(Lock& lock, Patience& patience, std::chrono::millisecond
     if (waited > kSpinAlone) ::sched_yield();
     lock.lock();
   } else {
-    sleep(lock, std::min(patience.since + options_.timeout, now + longest_sleep));
+    block(lock, std::min(patience.since + options_.timeout, now + longest_sleep));
   }
   return failure_ ? Status{failure()} : Status{};
 }
 
-void Connection::sleep(Lock& lock, Clock::time_point until) {
+void Connection::block(Lock& lock, Clock::time_point until) {
   if (sleeping_) {
     changed_.wait_until(lock, until);
     return;

@@ -36,7 +36,8 @@ class Connection {
   Connection(FabricOptions options, Domain domain) noexcept;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection() = default;
+  /// What is still under way ends before what it refers to.
+  ~Connection() { endpoint_.reset(); }
 
   /// `pieces` are inside what the server registered; those of zero bytes are skipped.
   [[nodiscard]] Status write(const RemoteRange& range, std::span<const Piece> pieces);
@@ -81,7 +82,7 @@ class Connection {
   [[nodiscard]] Status await(Lock& lock, Done done);
   /// Reads completions, and waits a moment if there were none.
   [[nodiscard]] Status step(Lock& lock, Patience& patience, std::chrono::milliseconds longest_sleep);
-  void sleep(Lock& lock, Clock::time_point until);
+  void block(Lock& lock, Clock::time_point until);
   void progress();
   void complete(Operation& operation);
   void read_failure();

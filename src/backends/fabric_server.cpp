@@ -10,13 +10,13 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <limits>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "backends/fabric_objects.hpp"
-#include "backends/fabric_sockets.hpp"
 #include "base/log.hpp"
 #include "format/fabric_address.hpp"
 
@@ -49,11 +49,16 @@ class Core {
     PSNAM_CHECK(watch(wake_.get()));
     PSNAM_TRY(const Domain* const first, domain_of({}));
     provider_ = provider_name(*first->info);
+    // Signals are for the other threads of the program.
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
     thread_ = std::thread{[this] { serve(); }};
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return {};
   }
 
-  const FabricOptions& options() const noexcept { return options_; }
   const std::string& provider() const noexcept { return provider_; }
 
   /// Runs `action` while the thread is in no function of libfabric.
@@ -72,7 +77,7 @@ class Core {
     for (const auto& place : places_)
       if (place->address == address) return &place->domain;
     PSNAM_TRY(Info info, find_provider(provider_.empty() ? options_.provider : provider_, address));
-    PSNAM_TRY(Domain domain, Domain::open(std::move(info), address));
+    PSNAM_TRY(Domain domain, Domain::open(std::move(info), address, Waiting::by_descriptor));
     if (domain.wait_fd >= 0) PSNAM_CHECK(watch(domain.wait_fd));
     auto place = std::make_unique<Place>(Place{address, std::move(domain)});
     Domain* const made = &place->domain;
@@ -112,7 +117,7 @@ class Core {
         // A client on the same processor goes first: this thread waits for what that one does.
         ::sched_yield();
       }
-      sleep();
+      block();
     }
   }
 
@@ -133,7 +138,7 @@ class Core {
       log::debug("fabric: an operation of a client failed: {}", fi_strerror(failure.err));
   }
 
-  void sleep() {
+  void block() {
     int limit_ms = -1;
     {
       while (claims_.load() > 0) ::sched_yield();
@@ -232,7 +237,6 @@ class Endpoint final : public FabricEndpoint {
     if (const int code = fi_getname(&endpoint_->fid, address.name.data(), &bytes); code != 0)
       return fabric_error("asking for the address of an endpoint of the fabric", code);
     address.name.resize(bytes);
-    if (over_sockets(*domain_.info)) adopt_sockets(address.name, core_->options().timeout);
     PSNAM_TRY(hello_, register_memory(std::as_writable_bytes(std::span{hello_word_}), Protection::read_only));
     address.key = hello_->key();
     address.base = hello_->base();
