@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "backends/fabric_objects.hpp"
+#include "backends/fabric_pace.hpp"
 #include "base/log.hpp"
 #include "format/fabric_address.hpp"
 
@@ -112,20 +113,28 @@ class Core {
 
   void serve() {
     while (!stop_.load()) {
-      for (const auto end = Clock::now() + kSpin; Clock::now() < end && !stop_.load();) {
-        progress();
-        // A client on the same processor goes first: this thread waits for what that one does.
-        ::sched_yield();
+      for (auto end = Clock::now() + kSpin; Clock::now() < end && !stop_.load();) {
+        if (progress())
+          end = Clock::now() + kSpin;
+        else
+          ::sched_yield();  // a client on the same processor goes first: this thread waits for what that one does
       }
       block();
     }
   }
 
-  void progress() {
+  /// True if bytes seem to have moved.
+  bool progress() {
     // A mutex goes to whoever asks first, which would be this thread again and again.
     while (claims_.load() > 0) ::sched_yield();
     const std::lock_guard lock{progress_};
-    for (const auto& place : places_) drain(place->domain);
+    bool moved = false;
+    for (const auto& place : places_) {
+      const auto begin = Clock::now();
+      drain(place->domain);
+      moved |= pace_.moved(Clock::now() - begin);
+    }
+    return moved;
   }
 
   /// Nothing is ever started on this side, so what is read says only that a client has gone.
@@ -167,6 +176,7 @@ class Core {
   std::vector<std::unique_ptr<Place>> places_;  // changed under both mutexes
   std::mutex progress_;                         // held by whoever is in libfabric for the endpoints
   std::atomic<int> claims_ = 0;                 // threads that wait for progress_ beside the one that serves
+  Pace pace_;                                   // of the thread that serves
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };
