@@ -260,6 +260,16 @@ TEST_F(FabricFaults, AServerServesOthersAfterAClientWasKilled) {
   EXPECT_EQ(peer_.ask("close " + std::to_string(endpoint.number)), "done");
 }
 
+TEST_F(FabricFaults, AServerTakesNoProcessorTimeWhileNothingHappens) {
+  const Party idle = party();
+  expect_works(idle);
+  constexpr int kMeasured_ms = 1000;
+  const long before_us = std::stol(peer_.ask("processor"));
+  ::poll(nullptr, 0, kMeasured_ms);  // not a wait for something: the time that is measured
+  EXPECT_LT(std::stol(peer_.ask("processor")) - before_us, kMeasured_ms * 1000 / 50);
+  expect_works(idle);
+}
+
 TEST_F(FabricFaults, TwoHundredEndpointsAreServedAtOnce) {
   std::vector<Party> parties;
   for (int i = 0; i < 200; ++i) {
