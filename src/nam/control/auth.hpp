@@ -31,7 +31,8 @@ struct AuthPolicy {
   std::uint32_t nobody = 65534;  ///< user and group of plain peers that cannot be told
 };
 
-/// What a client has to show. A client with a secret never goes on without a proof of the server.
+/// What a client has to show. One with a secret offers nothing else, and goes on only if the server proves that it has
+/// it too.
 struct Credentials {
   bool munge = true;         ///< as above
   std::string munge_socket;  ///< as above
