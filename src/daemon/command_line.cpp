@@ -23,8 +23,8 @@ Parsed parse_command_line(int argc, const char* const* argv) {
     app.add_option(fmt::format("--{}", row.name), values[i],
                    fmt::format("{} (default: {})", row.help, row.default_text))
         ->type_name(std::string{row.syntax})
-        ->allow_extra_args(false)
-        ->take_all();
+        ->take_all()
+        ->expected(1);
   }
   try {
     app.parse(argc, argv);

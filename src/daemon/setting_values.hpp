@@ -180,6 +180,7 @@ inline Status set_numa_nodes(Settings& settings, std::string_view subject, std::
                  fmt::format("{} = \"{}\" is not a list of NUMA nodes as 0,2-3 (up to {})", subject, value, kLargest)};
   };
   settings.numa_nodes.clear();
+  if (value.ends_with(',')) return refuse();
   std::string_view rest = value;
   do {
     const std::string_view part = rest.substr(0, rest.find(','));
