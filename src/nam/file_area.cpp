@@ -138,6 +138,17 @@ Result<Mapping> FileArea::map(std::uint64_t id, std::uint64_t offset, std::uint6
   return Mapping::map_range(fd.get(), offset, static_cast<std::size_t>(bytes), protection, shown(id));
 }
 
+Result<Fd> FileArea::descriptor(std::uint64_t id, Protection protection) const {
+  return open_file(id, 0, 0, protection == Protection::read_only ? O_RDONLY : O_RDWR);
+}
+
+/// Of the whole file: the system knows what of it is not on the disk yet.
+Status FileArea::flush(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const {
+  PSNAM_TRY(const Fd fd, open_file(id, offset, bytes, O_RDWR));
+  if (::fdatasync(fd.get()) != 0) return system_error(fmt::format("flushing {}", shown(id)), errno);
+  return {};
+}
+
 Status FileArea::reserve(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const {
   PSNAM_TRY(const Fd fd, open_file(id, offset, bytes, O_RDWR));
   struct stat status {};

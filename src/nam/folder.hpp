@@ -41,6 +41,10 @@ class FileArea {
   /// A part of the file, or Code::corrupt if the file ends before it does.
   [[nodiscard]] Result<Mapping> map(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes,
                                     Protection protection) const;
+  /// The file itself, for somebody else to map.
+  [[nodiscard]] Result<Fd> descriptor(std::uint64_t id, Protection protection) const;
+  /// Has what was written to a part of the file, or mapped from it and written, reach the disk.
+  [[nodiscard]] Status flush(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const;
   /// Has memory set aside for a part of a sparse file.
   [[nodiscard]] Status reserve(std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const;
   /// Absent is fine.

@@ -74,6 +74,9 @@ Result<format::ProcessIdentity> this_process(std::uint32_t rank) {
 }
 
 bool Judge::may_be_alive(const format::ProcessIdentity& process, const format::Uuid& boot) {
+  if (is_session(process))
+    return serving_ != nullptr && boot == serving_->instance &&
+           (process.start_time_ticks == 0 || serving_->lives(process.start_time_ticks));
   if (boot != boot_) return false;
   if (process.pid_namespace != pid_namespace_) return true;
   const auto key = std::pair{process.pid, process.start_time_ticks};
@@ -89,6 +92,7 @@ bool Judge::may_be_alive(const format::UseRecord& use) {
 }
 
 bool may_be_alive(const format::ProcessIdentity& process, const format::Uuid& boot) {
+  if (is_session(process)) return true;  // only its server knows
   const auto here = this_boot();
   const auto pid_namespace = this_pid_namespace();
   if (!here || !pid_namespace) return true;

@@ -230,6 +230,10 @@ class MemoryStore {
   /// is never a SIGBUS; nothing to do for others. Code::no_memory.
   virtual Status reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) = 0;
 
+  /// Has what was written to a part of an allocation's memory reach the disk: complete on return. Code::unsupported for
+  /// a store in memory, whose bytes no reboot survives.
+  virtual Status persist(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) = 0;
+
   [[nodiscard]] Result<Memory> open_memory(std::uint64_t allocation_id, std::uint64_t bytes, Protection protection) {
     return open_range(allocation_id, 0, bytes, protection);
   }

@@ -10,7 +10,6 @@
 #include <ctime>
 
 #include "base/log.hpp"
-#include "format/lock_page.hpp"
 #include "nam/store_impl.hpp"
 
 namespace psnam::nam {
@@ -43,24 +42,31 @@ std::filesystem::path store_folder(std::string_view folder) {
   return fmt::format("/dev/shm/psnam-{}", ::geteuid());
 }
 
-Store::Store(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+Store::Store(std::shared_ptr<Impl> impl, std::optional<Caller> caller)
+    : impl_{std::move(impl)}, caller_{std::move(caller)} {}
 Store::~Store() = default;
 
-Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  PSNAM_TRY(impl->folder, Folder::open(options.folder, options.create));
-  PSNAM_TRY(const bool there, Catalog::exists(impl->folder));
+Status Store::Impl::open_files(const StoreOptions& options) {
+  PSNAM_TRY(const bool there, Catalog::exists(folder));
   if (!there && !options.create)
-    return Error{Code::name_not_found, fmt::format("there is no NAM store in {}", impl->folder.path().string())};
-  {
-    PSNAM_TRY(const FolderLock lock, FolderLock::take(impl->folder));
-    PSNAM_TRY(impl->memory, FileArea::open(impl->folder.path(), impl->folder.fd(), "memory", true));
-    PSNAM_TRY(impl->control, FileArea::open(impl->folder.path(), impl->folder.fd(), "control", true));
-    PSNAM_TRY(impl->locks, FileArea::open(impl->folder.path(), impl->folder.fd(), "locks", true));
-    PSNAM_TRY(impl->notifications, FileArea::open(impl->folder.path(), impl->folder.fd(), "notifications", true));
-    PSNAM_CHECK(make_if_missing(impl->folder, options.capacity_bytes));
-    PSNAM_TRY(impl->catalog, Catalog::open(impl->folder));
-  }
+    return Error{Code::name_not_found, fmt::format("there is no NAM store in {}", folder.path().string())};
+  PSNAM_TRY(lock, options.serving ? ServingLock::own(folder, options.serving->address) : ServingLock::share(folder));
+  PSNAM_TRY(const FolderLock making, FolderLock::take(folder));
+  PSNAM_TRY(memory, FileArea::open(folder.path(), folder.fd(), "memory", true));
+  PSNAM_TRY(control, FileArea::open(folder.path(), folder.fd(), "control", true));
+  PSNAM_TRY(locks, FileArea::open(folder.path(), folder.fd(), "locks", true));
+  PSNAM_TRY(notifications, FileArea::open(folder.path(), folder.fd(), "notifications", true));
+  PSNAM_CHECK(make_if_missing(folder, options.capacity_bytes));
+  PSNAM_TRY(catalog, Catalog::open(folder));
+  return {};
+}
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  auto impl = std::make_shared<Impl>();
+  PSNAM_TRY(impl->folder, Folder::open(options.folder, options.create));
+  impl->uid = ::geteuid();  // which is the folder's, or it would not have been opened
+  impl->serving = options.serving;
+  PSNAM_CHECK(impl->open_files(options));
   {
     PSNAM_TRY(CatalogTransaction transaction, impl->catalog->read());
     PSNAM_TRY(impl->identity, transaction.store());
@@ -76,6 +82,16 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   else
     log::warn("what dead processes left in {} stays: {}", impl->folder.path().string(), collected.error().message);
   return std::unique_ptr<Store>{new Store{std::move(impl)}};
+}
+
+std::unique_ptr<Store> Store::as(Caller caller) const {
+  return std::unique_ptr<Store>{new Store{impl_, std::move(caller)}};
+}
+
+Result<Rights> Store::rights() const {
+  if (caller_) return Rights{*caller_, impl_->uid};
+  PSNAM_TRY(Caller caller, this_caller());
+  return Rights{std::move(caller), impl_->uid};
 }
 
 format::NodeRecord Store::node() const {
@@ -109,6 +125,8 @@ Status Store::set_capacity(std::uint64_t bytes) {
     return Error{Code::invalid_argument,
                  fmt::format("a capacity of {} bytes: the file system of {} has {}, the capacity is between 1 and that",
                              bytes, impl_->folder.path().string(), room.total_bytes)};
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_administrator("set the capacity of", impl_->folder.path().string()));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(format::StoreRecord record, transaction.store());
   record.capacity_bytes = bytes;
@@ -117,11 +135,13 @@ Status Store::set_capacity(std::uint64_t bytes) {
 }
 
 Result<std::vector<WindowReport>> Store::list() {
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(auto windows, transaction.windows());
   std::vector<WindowReport> reports;
   reports.reserve(windows.size());
   for (auto& window : windows) {
+    if (!rights.may_see(window)) continue;
     WindowReport report{.window = std::move(window), .uses = {}, .services = {}};
     PSNAM_TRY(const auto uses, transaction.uses_of(report.window.id));
     for (const std::uint64_t id : uses) {
@@ -134,40 +154,9 @@ Result<std::vector<WindowReport>> Store::list() {
   return reports;
 }
 
-Result<Memory> Store::create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) {
-  PSNAM_TRY(Mapping mapping, impl_->memory.create(allocation_id, bytes, reserve));
-  return Memory{.mapping = std::move(mapping), .remote = nullptr};
+Result<format::ProcessIdentity> Store::user(std::uint32_t rank) {
+  if (!caller_ || caller_->session == 0) return this_process(rank);
+  return session_user(caller_->pid, rank, caller_->session);
 }
-
-Result<Memory> Store::open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
-                                 Protection protection) {
-  PSNAM_TRY(Mapping mapping, impl_->memory.map(root_id, offset_bytes, bytes, protection));
-  return Memory{.mapping = std::move(mapping), .remote = nullptr};
-}
-
-Status Store::reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) {
-  return impl_->memory.reserve(root_id, offset_bytes, bytes);
-}
-
-Result<Mapping> Store::create_control(std::uint64_t use_id, std::uint64_t bytes) {
-  return impl_->control.create(use_id, bytes, format::Reserve::full);
-}
-
-Result<Mapping> Store::open_control(std::uint64_t use_id, std::uint64_t bytes) {
-  return impl_->control.map(use_id, 0, bytes, Protection::read_write);
-}
-
-Result<Mapping> Store::open_locks(std::uint64_t window_id, std::uint32_t ranks) {
-  return impl_->locks.share(window_id, format::LockShape::of(ranks).bytes());
-}
-
-Result<std::unique_ptr<WindowAgent>> Store::open_agent(std::uint64_t window_id) {
-  return Error{Code::unsupported, fmt::format("the store {} is mapped here: nobody acts for this process on window {}",
-                                              impl_->folder.path().string(), window_id)};
-}
-
-Result<format::ProcessIdentity> Store::user(std::uint32_t rank) { return this_process(rank); }
-
-Status Store::drop_control(std::uint64_t use_id) { return impl_->control.remove(use_id); }
 
 }  // namespace psnam::nam

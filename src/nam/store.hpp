@@ -1,10 +1,14 @@
-// The embedded store: a folder of one user on one node, with the catalog (LMDB) and one file for each allocation.
+// The store itself: a folder of one user on one node, with the catalog (LMDB) and one file for each allocation. It is
+// embedded in the processes that use it, or one server has it for itself and works for the sessions of many users and
+// hosts: then each request is decided as its caller (as()), and sessions take the place of processes (StoreOptions::
+// serving).
 //
 //   DIR/            mode 0700        DIR/catalog.mdb, DIR/catalog.mdb-lock
 //   DIR/memory/ID   one allocation, ID as 16 hexadecimal digits
 //   DIR/control/ID  shared page of a use, ID likewise; gone when all processes have mapped it
 //   DIR/locks/ID    page of the locks of a window, ID that of the window; made when somebody needs it first
 //   DIR/notifications/ID  page of the notifications of an allocation, likewise
+//   DIR/serving     who has the folder: nam/serving.hpp
 //
 // Order of steps, so that a process killed anywhere leaves no file without a record and no found window without its
 // memory: record, then file; name away, then file away, then record away.
@@ -12,16 +16,33 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
+#include "nam/access.hpp"
+#include "nam/identity.hpp"
 #include "nam/service.hpp"
 
 namespace psnam::nam {
 
 struct StoreOptions {
   std::filesystem::path folder;
-  std::uint64_t capacity_bytes = 0;  ///< 0: kDefaultCapacityPercent of the file system, set when the store is made
-  bool create = true;                ///< else a missing store is Code::name_not_found and nothing is made
+  std::uint64_t capacity_bytes = 0;     ///< 0: kDefaultCapacityPercent of the file system, set when the store is made
+  bool create = true;                   ///< else a missing store is Code::name_not_found and nothing is made
+  std::optional<Serving> serving = {};  ///< for a server: the folder is its own then
 };
+
+/// A use, and the window or the free-standing allocation that is used.
+struct UsedObject {
+  format::UseRecord use;
+  std::optional<format::WindowRecord> window;
+  std::optional<format::AllocationRecord> allocation;  ///< if it is no window
+};
+
+/// Whether bytes of the file of `root_id` are memory of the window, in this store.
+[[nodiscard]] bool covers(const format::WindowRecord& window, std::uint64_t root_id, std::uint64_t offset_bytes,
+                          std::uint64_t bytes);
+[[nodiscard]] bool covers(const format::AllocationRecord& allocation, std::uint64_t root_id, std::uint64_t offset_bytes,
+                          std::uint64_t bytes) noexcept;
 
 inline constexpr unsigned kDefaultCapacityPercent = 80;
 
@@ -29,9 +50,32 @@ class Store final : public Service {
  public:
   /// Opens, or makes, the store, refuses a folder of another user or with a mode that lets others in (Code::access) and
   /// one on a network file system (Code::unsupported), and releases what dead processes left. One Store for a folder in
-  /// a process.
+  /// a process. Code::busy if a server has the folder, or, for a server, anybody.
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   ~Store() override;
+
+  /// The same store, open as long as one of them is, which decides all that it is asked as `caller`; without it that is
+  /// this process. It has no rights of this process then: what is not the caller's by mode or ownership is
+  /// Code::access, and what he may not read is not listed. A caller with a session names sessions that live as users,
+  /// and ends, and asks for, only uses that his session is in. What is asked of memory is held against the catalog: see
+  /// open_range().
+  [[nodiscard]] std::unique_ptr<Store> as(Caller caller) const;
+
+  /// For a server, when a session has ended: ends the uses that it was in, as far as none of their sessions lives.
+  /// Looks at no others.
+  Result<Collected> end_session(std::uint64_t session);
+  /// Of `uses`, ends those whose processes and sessions have all ended.
+  Result<Collected> end_uses(std::span<const std::uint64_t> uses);
+  /// Code::name_not_found.
+  Result<UsedObject> object_of_use(std::uint64_t use_id);
+
+  /// What a client on this host maps for itself: the files of create_memory() and open_range(), create_control() and
+  /// open_control(), open_locks(), open_notifications(), with the same conditions. A descriptor for reading does not
+  /// let its holder write, whatever he does with it, unless he is the user of the store or user 0.
+  Result<Fd> memory_descriptor(std::uint64_t root_id, Protection protection);
+  Result<Fd> control_descriptor(std::uint64_t use_id, std::uint64_t bytes, bool create);
+  Result<Fd> locks_descriptor(std::uint64_t window_id, std::uint32_t ranks);
+  Result<Fd> notifications_descriptor(std::uint64_t allocation_id);
 
   Result<WindowUse> create(format::WindowRecord draft, std::span<const AllocationSource> sources,
                            std::span<const format::ProcessIdentity> users) override;
@@ -57,10 +101,14 @@ class Store final : public Service {
   Result<std::string> lookup(std::string_view service) override;
   Status unpublish(std::string_view service, std::string_view port_name) override;
 
+  /// As a caller (as()): of his own allocation, with the size and the reserve that it was recorded with.
   Result<Memory> create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) override;
+  /// As a caller (as()): if the mode of the whole root gives him the right. Whoever has a part of it in use, but not
+  /// the root, is for the server to judge, by object_of_use() and covers().
   Result<Memory> open_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes,
                             Protection protection) override;
   Status reserve_range(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) override;
+  Status persist(std::uint64_t root_id, std::uint64_t offset_bytes, std::uint64_t bytes) override;
   [[nodiscard]] bool maps() const noexcept override { return true; }
   Result<Mapping> create_control(std::uint64_t use_id, std::uint64_t bytes) override;
   Result<Mapping> open_control(std::uint64_t use_id, std::uint64_t bytes) override;
@@ -86,8 +134,18 @@ class Store final : public Service {
 
  private:
   struct Impl;
-  explicit Store(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Store(std::shared_ptr<Impl> impl, std::optional<Caller> caller = {});
+  [[nodiscard]] Result<Rights> rights() const;
+  /// For a caller of as(): Code::access unless he may ask for this use; Code::name_not_found if there is none.
+  [[nodiscard]] Result<format::UseRecord> own_use(std::uint64_t use_id) const;
+  [[nodiscard]] Status require_created(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) const;
+  [[nodiscard]] Status require_root(std::uint64_t root_id, AccessRight right) const;
+  [[nodiscard]] Status require_control(std::uint64_t use_id, std::uint64_t bytes) const;
+  [[nodiscard]] Status require_locks(std::uint64_t window_id, std::uint32_t ranks);
+  [[nodiscard]] Status require_notifications(std::uint64_t allocation_id);
+
+  std::shared_ptr<Impl> impl_;
+  std::optional<Caller> caller_;
 };
 
 /// The calling process.

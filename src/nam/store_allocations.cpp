@@ -76,7 +76,7 @@ Result<AllocationUse> Store::Impl::record_allocation(const AllocationRequest& re
   record.reserve = request.reserve;
   record.kind = request.kind;
   record.uid = request.uid.value_or(caller.uid);
-  record.gid = request.gid.value_or(::getegid());
+  record.gid = request.gid.value_or(caller.gid);
   record.mode = request.mode;
   record.challenge = format::random_challenge();
   record.created_unix_seconds = now_unix_seconds();
@@ -92,35 +92,40 @@ Result<AllocationUse> Store::Impl::record_allocation(const AllocationRequest& re
 
 Result<AllocationUse> Store::allocate(const AllocationRequest& request,
                                       std::span<const format::ProcessIdentity> users) {
-  PSNAM_TRY(const Caller caller, this_caller());
+  PSNAM_TRY(const Rights rights, this->rights());
+  const Caller& caller = rights.caller();
   PSNAM_CHECK(check_request(request, caller, !users.empty()));
+  PSNAM_CHECK(impl_->check_users(users));
+  PSNAM_CHECK(rights.require_making(request.uid.value_or(caller.uid), request.gid.value_or(caller.gid), request.mode));
   // In the making it is volatile, so somebody has to use it.
   std::vector<format::ProcessIdentity> makers{users.begin(), users.end()};
   if (makers.empty()) {
-    PSNAM_TRY(const auto maker, this_process(0));
+    PSNAM_TRY(const auto maker, impl_->itself());
     makers.push_back(maker);
   }
   PSNAM_TRY(AllocationUse use,
             impl_->with_cleaning({Code::no_memory}, [&] { return impl_->record_allocation(request, caller, makers); }));
+  PSNAM_CHECK(impl_->entered(use.use_id, makers));
   Status made = impl_->memory.create(use.allocation.id, request.size_bytes, request.reserve).status();
   if (made && request.consistency == format::Consistency::persistent)
-    made = impl_->change_consistency(use.allocation.id, request.consistency);
+    made = impl_->change_consistency(use.allocation.id, request.consistency, rights);
   if (!made || users.empty()) {
-    Status closed = close(use.use_id);
+    Status closed = impl_->end({{use.use_id}}, {}).status();
     if (made && !closed) made = std::move(closed);
     use.use_id = 0;
   }
   if (!made) return made.take_error();
   use.allocation.consistency = request.consistency;
+  use.allocation = rights.told(std::move(use.allocation));
   return use;
 }
 
-Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Consistency consistency) {
-  PSNAM_TRY(const Caller caller, this_caller());
+Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Consistency consistency,
+                                       const Rights& rights) {
   if (consistency == format::Consistency::persistent) PSNAM_CHECK(catalog->require_room(0));
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_CHECK(living_allocation(transaction, allocation_id, folder).status());
-  PSNAM_TRY(Object object, own_allocation(transaction, allocation_id, caller, folder));
+  PSNAM_TRY(Object object, own_allocation(transaction, allocation_id, rights.caller(), folder));
   format::AllocationRecord& allocation = *object.allocation;
   if (consistency == format::Consistency::volatile_) {
     if (object.persistent()) PSNAM_CHECK(refuse_children(transaction, object, "made volatile"));
@@ -141,35 +146,44 @@ Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Cons
 }
 
 Status Store::set_allocation_consistency(std::uint64_t id, format::Consistency consistency) {
-  return impl_->with_cleaning({Code::busy}, [&] { return impl_->change_consistency(id, consistency); });
+  PSNAM_TRY(const Rights rights, this->rights());
+  return impl_->with_cleaning({Code::busy}, [&] { return impl_->change_consistency(id, consistency, rights); });
 }
 
 Result<AllocationUse> Store::open_allocation(std::uint64_t id, std::optional<std::uint64_t> challenge,
                                              AccessRight right, std::span<const format::ProcessIdentity> users) {
   if (users.empty()) return Error{Code::invalid_argument, "an allocation is used by at least one process"};
-  PSNAM_TRY(const Caller caller, this_caller());
+  PSNAM_CHECK(impl_->check_users(users));
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_CHECK(impl_->catalog->require_room(users.size_bytes()));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(format::AllocationRecord allocation, living_allocation(transaction, id, impl_->folder));
-  PSNAM_CHECK(require_access(allocation, right, caller));
+  PSNAM_CHECK(require_access(allocation, right, rights.caller()));
   if (challenge && *challenge != allocation.challenge)
     return Error{Code::access, fmt::format("{:016x} is not the challenge of the allocation {}", *challenge, id)};
   PSNAM_TRY(const std::uint64_t use_id, impl_->record_use(transaction, owner_of(allocation), users));
   PSNAM_CHECK(transaction.commit());
-  return AllocationUse{.allocation = std::move(allocation), .use_id = use_id};
+  PSNAM_CHECK(impl_->entered(use_id, users));
+  return AllocationUse{.allocation = rights.told(std::move(allocation)), .use_id = use_id};
 }
 
 Result<format::AllocationRecord> Store::find_allocation(std::uint64_t id) {
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
-  return known_allocation(transaction, id, impl_->folder);
+  PSNAM_TRY(format::AllocationRecord allocation, known_allocation(transaction, id, impl_->folder));
+  PSNAM_CHECK(rights.require_sight(allocation));
+  return rights.told(std::move(allocation));
 }
 
 Result<format::AllocationRecord> Store::find_allocation(std::string_view name) {
   if (!check_name(name, "an allocation's")) return no_allocation_called(name, impl_->folder);
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(const auto id, transaction.allocation_called(name));
   if (!id) return no_allocation_called(name, impl_->folder);
-  return known_allocation(transaction, *id, impl_->folder);
+  PSNAM_TRY(format::AllocationRecord allocation, known_allocation(transaction, *id, impl_->folder));
+  PSNAM_CHECK(rights.require_sight(allocation));
+  return rights.told(std::move(allocation));
 }
 
 Result<std::vector<std::uint64_t>> Store::Impl::withdraw_allocation(std::uint64_t id, bool recursive,
@@ -195,9 +209,10 @@ Result<std::vector<std::uint64_t>> Store::Impl::withdraw_allocation(std::uint64_
 }
 
 Result<bool> Store::free_allocation(std::uint64_t id, bool recursive) {
-  PSNAM_TRY(const Caller caller, this_caller());
-  PSNAM_TRY(const auto withdrawn,
-            impl_->with_cleaning({Code::busy}, [&] { return impl_->withdraw_allocation(id, recursive, caller); }));
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_TRY(const auto withdrawn, impl_->with_cleaning({Code::busy}, [&] {
+    return impl_->withdraw_allocation(id, recursive, rights.caller());
+  }));
   PSNAM_TRY(const auto dead, impl_->dead_uses_of(withdrawn));
   PSNAM_CHECK(impl_->end(dead, withdrawn));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
@@ -206,14 +221,16 @@ Result<bool> Store::free_allocation(std::uint64_t id, bool recursive) {
 }
 
 Result<std::vector<AllocationReport>> Store::allocations() {
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(auto records, transaction.allocations());
   std::vector<AllocationReport> reports;
   std::map<std::uint64_t, std::size_t> places;
   reports.reserve(records.size());
   for (auto& record : records) {
+    if (!rights.may_see(record)) continue;
     places.emplace(record.id, reports.size());
-    PSNAM_TRY(AllocationReport report, report_of(transaction, std::move(record)));
+    PSNAM_TRY(AllocationReport report, report_of(transaction, rights.told(std::move(record))));
     reports.push_back(std::move(report));
   }
   PSNAM_TRY(const auto rows, transaction.extents());

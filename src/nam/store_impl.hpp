@@ -29,6 +29,8 @@
 #include "nam/catalog.hpp"
 #include "nam/folder.hpp"
 #include "nam/identity.hpp"
+#include "nam/serving.hpp"
+#include "nam/session_uses.hpp"
 #include "nam/store.hpp"
 
 namespace psnam::nam {
@@ -51,6 +53,7 @@ struct Store::Impl {
   };
 
   Folder folder;
+  ServingLock lock;
   FileArea memory;
   FileArea control;
   FileArea locks;
@@ -59,19 +62,34 @@ struct Store::Impl {
   format::StoreRecord identity;  ///< as it was when the store was opened; identity, host and capacity never change
   format::Uuid boot;
   std::uint64_t pid_namespace = 0;
+  std::uint32_t uid = 0;  ///< of the user whose store it is
+  std::optional<Serving> serving;
+  SessionUses session_uses;  ///< with `serving`
   Collected released_at_open;
+
+  /// Takes the folder, and opens, or makes, what is in it.
+  Status open_files(const StoreOptions& options);
+  [[nodiscard]] Judge judge() const noexcept { return {boot, pid_namespace, serving ? &*serving : nullptr}; }
+  /// Who makes what nobody uses: this process, or this run of the server.
+  [[nodiscard]] Result<format::ProcessIdentity> itself() const;
+  /// What a store that serves wants of users: sessions of it that live.
+  [[nodiscard]] Status check_users(std::span<const format::ProcessIdentity> users) const;
+  /// To be called when a use was recorded: finds it again when its sessions end. Code::peer_lost if they have ended
+  /// meanwhile; the use has ended then.
+  [[nodiscard]] Status entered(std::uint64_t use_id, std::span<const format::ProcessIdentity> users);
 
   /// `draft` with its ids, recorded with its memory and its use.
   Result<WindowUse> record_window(format::WindowRecord draft, std::span<const AllocationSource> sources,
-                                  std::span<const format::ProcessIdentity> users);
-  Result<std::string> set_window_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt);
+                                  const Rights& rights, std::span<const format::ProcessIdentity> users);
+  Result<std::string> set_window_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt,
+                                             const Rights& rights);
   /// A volatile allocation with its use, and without its file.
   Result<AllocationUse> record_allocation(const AllocationRequest& request, const Caller& caller,
                                           std::span<const format::ProcessIdentity> users);
   /// Records a use of an object.
   Result<std::uint64_t> record_use(CatalogTransaction& transaction, std::uint64_t object_id,
                                    std::span<const format::ProcessIdentity> users);
-  Status change_consistency(std::uint64_t allocation_id, format::Consistency consistency);
+  Status change_consistency(std::uint64_t allocation_id, format::Consistency consistency, const Rights& rights);
   /// Takes the names and the persistence of an allocation, and with `recursive` of all that lies in it; returns the ids
   /// of all these.
   Result<std::vector<std::uint64_t>> withdraw_allocation(std::uint64_t id, bool recursive, const Caller& caller);
@@ -88,6 +106,8 @@ struct Store::Impl {
   /// Ends `uses` and releases those of their objects, and of `objects`, that nothing keeps any more, and whatever was
   /// kept by those alone.
   Result<Collected> end(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> objects);
+  /// The same, a few at a time.
+  Result<Collected> end_in_steps(std::span<const std::uint64_t> uses, std::span<const std::uint64_t> objects);
   Result<Ended> end_in_catalog(std::span<const std::uint64_t> uses, std::vector<std::uint64_t> candidates);
   /// Removes files and records of `ended`; returns the parents that nothing keeps any more.
   Result<std::vector<std::uint64_t>> finish(const Ended& ended, Collected& collected);

@@ -37,10 +37,13 @@ Status check_service_name(std::string_view name) {
 Status Store::publish(std::string_view service, std::string_view port_name) {
   PSNAM_CHECK(check_service_name(service));
   if (!check_window_name(port_name)) return no_such_window(port_name, impl_->folder);
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_CHECK(impl_->catalog->require_room(0));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(const auto window_id, transaction.window_called(port_name));
   if (!window_id) return no_such_window(port_name, impl_->folder);
+  PSNAM_TRY(const auto window, transaction.window(*window_id));
+  if (window) PSNAM_CHECK(rights.require_writing(*window));
   PSNAM_TRY(const auto taken, transaction.service(service));
   if (taken) {
     PSNAM_TRY(const bool found, leads_somewhere(transaction, *taken));
@@ -56,22 +59,28 @@ Status Store::publish(std::string_view service, std::string_view port_name) {
 
 Result<std::string> Store::lookup(std::string_view service) {
   if (!check_service_name(service)) return no_such_service(service, impl_->folder);
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(auto record, transaction.service(service));
   if (!record) return no_such_service(service, impl_->folder);
   PSNAM_TRY(const bool found, leads_somewhere(transaction, *record));
   if (!found) return no_such_service(service, impl_->folder);
+  PSNAM_TRY(const auto window, transaction.window(record->window_id));
+  if (window) PSNAM_CHECK(rights.require_sight(*window));
   return std::move(record->port_name);
 }
 
 Status Store::unpublish(std::string_view service, std::string_view port_name) {
   if (!check_service_name(service)) return no_such_service(service, impl_->folder);
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(const auto record, transaction.service(service));
   if (!record) return no_such_service(service, impl_->folder);
   if (record->port_name != port_name)
     return Error{Code::name_not_found, fmt::format("the service \"{}\" leads to \"{}\", not to \"{}\"", service,
                                                    record->port_name, port_name)};
+  PSNAM_TRY(const auto window, transaction.window(record->window_id));
+  if (window) PSNAM_CHECK(rights.require_writing(*window));
   PSNAM_CHECK(transaction.erase_service(service, record->window_id));
   return transaction.commit();
 }

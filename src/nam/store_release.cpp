@@ -108,7 +108,7 @@ Result<Store::Impl::Dead> Store::Impl::find_dead() {
       if (allocation.window_id == 0)
         PSNAM_CHECK(consider({.id = allocation.id, .window = {}, .allocation = std::move(allocation)}));
   }
-  Judge judge{boot, pid_namespace};
+  Judge judge = this->judge();
   for (const auto& use : uses)
     if (!judge.may_be_alive(use)) dead.uses.push_back(use.id);
   return dead;
@@ -117,7 +117,12 @@ Result<Store::Impl::Dead> Store::Impl::find_dead() {
 Result<Collected> Store::Impl::collect() {
   PSNAM_CHECK(catalog->settle());
   PSNAM_TRY(const Dead dead, find_dead());
-  // In small steps: a transaction takes room for all that it changes, and there may be little.
+  return end_in_steps(dead.uses, dead.objects);
+}
+
+/// A transaction takes room for all that it changes, and there may be little.
+Result<Collected> Store::Impl::end_in_steps(std::span<const std::uint64_t> uses,
+                                            std::span<const std::uint64_t> objects) {
   constexpr std::size_t kStep = 32;
   Collected all;
   const auto add = [&](const Collected& some) {
@@ -126,14 +131,12 @@ Result<Collected> Store::Impl::collect() {
     all.allocations += some.allocations;
     all.bytes += some.bytes;
   };
-  for (std::span<const std::uint64_t> rest{dead.uses}; !rest.empty();
-       rest = rest.subspan(std::min(kStep, rest.size()))) {
-    PSNAM_TRY(const Collected some, end(rest.first(std::min(kStep, rest.size())), {}));
+  for (; !uses.empty(); uses = uses.subspan(std::min(kStep, uses.size()))) {
+    PSNAM_TRY(const Collected some, end(uses.first(std::min(kStep, uses.size())), {}));
     add(some);
   }
-  for (std::span<const std::uint64_t> rest{dead.objects}; !rest.empty();
-       rest = rest.subspan(std::min(kStep, rest.size()))) {
-    PSNAM_TRY(const Collected some, end({}, rest.first(std::min(kStep, rest.size()))));
+  for (; !objects.empty(); objects = objects.subspan(std::min(kStep, objects.size()))) {
+    PSNAM_TRY(const Collected some, end({}, objects.first(std::min(kStep, objects.size()))));
     add(some);
   }
   return all;
@@ -156,6 +159,7 @@ Result<Collected> Store::Impl::end(std::span<const std::uint64_t> uses, std::spa
 Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint64_t> uses,
                                                        std::vector<std::uint64_t> candidates) {
   Ended ended;
+  std::vector<format::UseRecord> erased;
   bool changed = false;
   const std::uint64_t now = now_unix_seconds();
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
@@ -164,6 +168,7 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
     if (!use) continue;
     PSNAM_CHECK(transaction.erase_use(*use));
     ++ended.uses;
+    erased.push_back(*use);
     candidates.push_back(use->object_id);
     changed = true;
   }
@@ -184,6 +189,7 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
   }
   // Without a change, the catalog says already what this transaction would say.
   if (changed) PSNAM_CHECK(transaction.commit());
+  for (const auto& use : erased) session_uses.remove(use.id, use.processes);
   return ended;
 }
 
@@ -211,7 +217,7 @@ Result<std::vector<std::uint64_t>> Store::Impl::finish(const Ended& ended, Colle
 }
 
 Result<std::vector<std::uint64_t>> Store::Impl::dead_uses_of(std::span<const std::uint64_t> objects) {
-  Judge judge{boot, pid_namespace};
+  Judge judge = this->judge();
   std::vector<std::uint64_t> dead;
   PSNAM_TRY(CatalogTransaction transaction, catalog->read());
   for (const std::uint64_t object : objects) {
@@ -247,6 +253,8 @@ Status Store::Impl::sweep(const FileArea& area, Table table) {
 }
 
 Result<Collected> Store::collect() {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_administrator("collect what is left in", impl_->folder.path().string()));
   PSNAM_TRY(const Collected collected, impl_->collect());
   PSNAM_CHECK(impl_->catalog->forget_dead_readers());
   PSNAM_CHECK(impl_->sweep(impl_->memory, Table::allocations));
@@ -258,6 +266,7 @@ Result<Collected> Store::collect() {
 
 Result<bool> Store::remove(std::string_view name) {
   if (!check_window_name(name)) return no_such_window(name, impl_->folder);
+  PSNAM_TRY(const Rights rights, this->rights());
   const auto withdraw_window = [&]() -> Result<std::uint64_t> {
     PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
     PSNAM_TRY(const auto id, transaction.window_called(name));
@@ -266,6 +275,7 @@ Result<bool> Store::remove(std::string_view name) {
     if (!window)
       return Error{Code::corrupt,
                    fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(), name, *id)};
+    PSNAM_CHECK(rights.require_ownership(*window->window, "remove"));
     PSNAM_CHECK(refuse_children(transaction, *window, "removed"));
     PSNAM_CHECK(withdraw(transaction, *window));
     PSNAM_CHECK(transaction.commit());

@@ -89,23 +89,30 @@ Status reserve_capacity(format::StoreRecord& store, const format::AllocationReco
 }
 
 format::UseRecord Store::Impl::use_of(std::uint64_t object_id, std::span<const format::ProcessIdentity> users) const {
-  return {.id = 0, .object_id = object_id, .boot = boot, .processes = {users.begin(), users.end()}};
+  return {.id = 0,
+          .object_id = object_id,
+          .boot = serving ? serving->instance : boot,
+          .processes = {users.begin(), users.end()}};
 }
 
 Result<WindowUse> Store::create(format::WindowRecord draft, std::span<const AllocationSource> sources,
                                 std::span<const format::ProcessIdentity> users) {
   PSNAM_CHECK(check_users(users));
+  PSNAM_CHECK(impl_->check_users(users));
   PSNAM_CHECK(check_draft(draft));
-  const auto record = [&] { return impl_->record_window(draft, sources, users); };
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_making(draft.uid, draft.gid, draft.mode));
+  const auto record = [&] { return impl_->record_window(draft, sources, rights, users); };
   // What the dead hold may be what is in the way: capacity, or a place in a parent.
-  if (sources.empty()) return impl_->with_cleaning({Code::no_memory}, record);
-  return impl_->with_cleaning({Code::no_memory, Code::info_value}, record);
+  auto made = sources.empty() ? impl_->with_cleaning({Code::no_memory}, record)
+                              : impl_->with_cleaning({Code::no_memory, Code::info_value}, record);
+  if (made) PSNAM_CHECK(impl_->entered(made->use_id, users));
+  return made;
 }
 
 Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft, std::span<const AllocationSource> sources,
-                                             std::span<const format::ProcessIdentity> users) {
+                                             const Rights& rights, std::span<const format::ProcessIdentity> users) {
   PSNAM_TRY(DraftMemory wanted, DraftMemory::of(draft, sources));
-  PSNAM_TRY(const Caller caller, this_caller());
   PSNAM_CHECK(catalog->require_room(format::encode(draft).size()));
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   if (!draft.name.empty()) {
@@ -116,7 +123,7 @@ Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft, std::sp
   draft.id = store.next_id++;
   draft.consistency = format::Consistency::volatile_;
   draft.in_doubt = false;
-  PSNAM_CHECK(wanted.take(transaction, store, draft, caller, folder));
+  PSNAM_CHECK(wanted.take(transaction, store, draft, rights.caller(), folder));
   format::UseRecord use = use_of(draft.id, users);
   use.id = store.next_id++;
   PSNAM_CHECK(transaction.put(draft));
@@ -134,17 +141,19 @@ Status withdraw_name(CatalogTransaction& transaction, const format::WindowRecord
 }
 
 Result<std::string> Store::set_consistency(std::uint64_t window_id, format::Consistency consistency, bool in_doubt) {
+  PSNAM_TRY(const Rights rights, this->rights());
   return impl_->with_cleaning({Code::busy},
-                              [&] { return impl_->set_window_consistency(window_id, consistency, in_doubt); });
+                              [&] { return impl_->set_window_consistency(window_id, consistency, in_doubt, rights); });
 }
 
 Result<std::string> Store::Impl::set_window_consistency(std::uint64_t window_id, format::Consistency consistency,
-                                                        bool in_doubt) {
+                                                        bool in_doubt, const Rights& rights) {
   const bool to_be_found = consistency == format::Consistency::persistent || in_doubt;
   if (to_be_found) PSNAM_CHECK(catalog->require_room(0));
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_TRY(auto window, transaction.window(window_id));
   if (!window) return no_window_with(window_id, folder);
+  PSNAM_CHECK(rights.require_ownership(*window, "make persistent or volatile"));
   PSNAM_TRY(const auto uses, transaction.uses_of(window_id));
   if (uses.empty() && !is_findable(*window)) return no_window_with(window_id, folder);
   if (to_be_found) {
@@ -167,6 +176,7 @@ Result<std::string> Store::Impl::set_window_consistency(std::uint64_t window_id,
 
 Result<format::WindowRecord> Store::find(std::string_view name) {
   if (!check_window_name(name)) return no_such_window(name, impl_->folder);
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(const auto id, transaction.window_called(name));
   if (!id) return no_such_window(name, impl_->folder);
@@ -174,13 +184,16 @@ Result<format::WindowRecord> Store::find(std::string_view name) {
   if (!window)
     return Error{Code::corrupt,
                  fmt::format("{}: \"{}\" leads to window {}, which is missing", impl_->catalog->shown(), name, *id)};
+  PSNAM_CHECK(rights.require_sight(*window));
   return std::move(*window);
 }
 
 Result<format::WindowRecord> Store::get(std::uint64_t window_id) {
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(auto window, transaction.window(window_id));
   if (!window) return no_window_with(window_id, impl_->folder);
+  PSNAM_CHECK(rights.require_sight(*window));
   return std::move(*window);
 }
 
@@ -188,19 +201,18 @@ Result<WindowUse> Store::open(std::string_view name, AccessRight right,
                               std::span<const format::ProcessIdentity> users) {
   PSNAM_CHECK(check_users(users));
   if (!check_window_name(name)) return no_such_window(name, impl_->folder);
-  PSNAM_TRY(const Caller caller, this_caller());
+  PSNAM_CHECK(impl_->check_users(users));
+  PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_CHECK(impl_->catalog->require_room(users.size_bytes()));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(const auto id, transaction.window_called(name));
   if (!id) return no_such_window(name, impl_->folder);
   PSNAM_TRY(auto window, transaction.window(*id));
   if (!window) return no_window_with(*id, impl_->folder);
-  if (!may_access(*window, right, caller))
-    return Error{Code::access,
-                 fmt::format("the window \"{}\" of user {} has mode {:04o}: user {} may not {} it", name, window->uid,
-                             window->mode, caller.uid, right == AccessRight::read_only ? "read" : "read and write")};
+  PSNAM_CHECK(require_access(*window, right, rights.caller()));
   PSNAM_TRY(const std::uint64_t use_id, impl_->record_use(transaction, *id, users));
   PSNAM_CHECK(transaction.commit());
+  PSNAM_CHECK(impl_->entered(use_id, users));
   return WindowUse{.window = std::move(*window), .use_id = use_id};
 }
 
@@ -215,6 +227,7 @@ Result<std::uint64_t> Store::Impl::record_use(CatalogTransaction& transaction, s
 }
 
 Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {
+  if (caller_) PSNAM_CHECK(own_use(use_id).status());
   PSNAM_CHECK(impl_->catalog->require_room(0));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(auto use, transaction.use(use_id));
@@ -226,9 +239,17 @@ Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {
   PSNAM_CHECK(transaction.put(*use));
   PSNAM_CHECK(transaction.put(store));
   PSNAM_CHECK(transaction.commit());
+  PSNAM_CHECK(impl_->entered(use->id, use->processes));
   return use->id;
 }
 
-Status Store::close(std::uint64_t use_id) { return impl_->end({{use_id}}, {}).status(); }
+Status Store::close(std::uint64_t use_id) {
+  if (caller_) {
+    auto use = own_use(use_id);
+    if (!use && use.error().code == Code::name_not_found) return {};  // it has ended already
+    if (!use) return use.take_error();
+  }
+  return impl_->end({{use_id}}, {}).status();
+}
 
 }  // namespace psnam::nam
