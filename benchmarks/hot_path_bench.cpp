@@ -5,8 +5,8 @@
 #include <cstring>
 #include <vector>
 
+#include "backends/copy.hpp"
 #include "base/handle_table.hpp"
-#include "rma/copy.hpp"
 
 namespace psnam {
 namespace {
@@ -50,8 +50,8 @@ void copy_repeatedly(benchmark::State& state, Copy&& copy) {
 }
 
 void CopyOfAPut(benchmark::State& state) {
-  copy_repeatedly(state,
-                  [](std::byte* to, const std::byte* from, std::size_t bytes) { rma::copy_bytes(to, from, bytes); });
+  copy_repeatedly(
+      state, [](std::byte* to, const std::byte* from, std::size_t bytes) { backends::copy_bytes(to, from, bytes); });
 }
 BENCHMARK(CopyOfAPut)->Arg(8)->Arg(24)->Arg(100)->Arg(64 << 10)->Arg(16 << 20);
 

@@ -20,6 +20,26 @@ Status set_choice(Options& options, std::string_view name, std::string_view valu
   return {};
 }
 
+Status set_timeout(Options& options, std::string_view name, std::string_view value) {
+  constexpr double kLeast = 0.1;
+  constexpr double kMost = 86400;
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (error != std::errc{} || end != value.data() + value.size() || !(seconds >= kLeast && seconds <= kMost))
+    return Error{Code::invalid_argument,
+                 fmt::format("{} = \"{}\" is not a number of seconds from {} to {}", name, value, kLeast, kMost)};
+  options.timeout = std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
+  return {};
+}
+
+Status set_chunk(Options& options, std::string_view name, std::string_view value) {
+  constexpr std::uint64_t kLeast = 4096;
+  PSNAM_TRY(options.fabric_chunk_bytes, parse_bytes(name, value));
+  if (options.fabric_chunk_bytes < kLeast)
+    return Error{Code::invalid_argument, fmt::format("{} = \"{}\": must be at least {} bytes", name, value, kLeast)};
+  return {};
+}
+
 Status set_histogram(Options& options, std::string_view name, std::string_view value) {
   constexpr std::array<Choice<bool>, 4> kSwitch{
       {{"1", "on", true}, {"0", "off", false}, {"on", "on", true}, {"off", "off", false}}};
@@ -54,6 +74,12 @@ constexpr std::array kTable{
     OptionRow{"PSNAM_MANAGER", "", "HOST[:PORT] | PATH",
               "manager of the NAM; absent: the embedded store of this node and user", set_text<&Options::manager>},
     OptionRow{"PSNAM_STORE", "/dev/shm/psnam-UID", "FOLDER", "folder of the embedded store", set_text<&Options::store>},
+    OptionRow{"PSNAM_TIMEOUT", "10", "SECONDS", "how long the manager, and the fabric, may take to answer",
+              set_timeout},
+    OptionRow{"PSNAM_SECRET", "", "FILE", "the secret shared with the manager, where MUNGE is not used",
+              set_text<&Options::secret_file>},
+    OptionRow{"PSNAM_FABRIC_CHUNK", "1M", "BYTES[K|M|G|T]", "larger transfers over the fabric are cut to this",
+              set_chunk},
     OptionRow{"PSNAM_DEFAULTS", "", "KEY=VALUE[,KEY=VALUE...]",
               "info keys for every MPI_Win_allocate that sets no psnam_manifestation", set_text<&Options::defaults>},
     OptionRow{"PSNAM_HISTOGRAM", "0", "0 | 1", "print a histogram of message sizes at MPI_Finalize", set_histogram},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -61,6 +62,9 @@ struct HistogramOptions {
 struct Options {
   std::string manager;
   std::string store;
+  std::chrono::milliseconds timeout{10'000};
+  std::string secret_file;
+  std::uint64_t fabric_chunk_bytes = std::uint64_t{1} << 20;
   std::string defaults;
   HistogramOptions histogram;
   Path path = Path::automatic;

@@ -15,5 +15,5 @@ extern "C" __attribute__((visibility("default"))) void psnam_private_share_store
                                               "store in one process only if the versions are the same",
                                               psnam::kVersion, version)};
   else
-    store = psnam::nam::open_embedded(options, create);
+    store = psnam::nam::open_service(options, create);
 }

@@ -7,58 +7,73 @@
 #include <mutex>
 
 #include "base/log.hpp"
+#include "nam/client.hpp"
 #include "psnam_version.hpp"
 
 namespace psnam::nam {
 namespace {
 
-/// A mutable static beside the process-wide object: it is what makes the store of a process one. Never destroyed, as
-/// that one is not.
+/// What was opened, and by whom.
 struct Opened {
   std::mutex mutex;
   pid_t process = 0;
-  std::filesystem::path folder;
-  std::weak_ptr<Service> store;
+  std::string name;
+  std::weak_ptr<Service> service;
+
+  /// The service that this process has opened under the name. One of the parent is of no use to a child.
+  [[nodiscard]] std::shared_ptr<Service> find(const std::string& wanted) const {
+    return process == ::getpid() && name == wanted ? service.lock() : nullptr;
+  }
+  void keep(std::string opened_name, const std::shared_ptr<Service>& opened_service) {
+    process = ::getpid();
+    name = std::move(opened_name);
+    service = opened_service;
+  }
 };
-Opened& opened() {
+
+/// Mutable statics beside the process-wide object: they are what makes the services of a process one. Never destroyed,
+/// as that one is not.
+Opened& opened_store() {
+  static auto* const opened = new Opened;
+  return *opened;
+}
+Opened& opened_manager() {
   static auto* const opened = new Opened;
   return *opened;
 }
 
-}  // namespace
-
-Status check_manager(const Options& options) {
-  if (options.manager.empty()) return {};
-  return Error{
-      Code::unsupported,
-      fmt::format(
-          "PSNAM_MANAGER = \"{}\": this version reaches no manager; unset it to use the embedded store of this node "
-          "and user",
-          options.manager)};
+Result<std::shared_ptr<Service>> open_manager(const Options& options) {
+  Opened& known = opened_manager();
+  const std::lock_guard lock{known.mutex};
+  std::string name = fmt::format("{} {}", static_cast<int>(options.path), options.manager);
+  if (auto manager = known.find(name)) return manager;
+  PSNAM_TRY(std::shared_ptr<Service> manager, Client::connect(options));
+  known.keep(std::move(name), manager);
+  return manager;
 }
 
+}  // namespace
+
 Result<std::shared_ptr<Service>> open_embedded(const Options& options, bool create) {
-  PSNAM_CHECK(check_manager(options));
   StoreOptions store_options;
   store_options.folder = store_folder(options.store);
   store_options.create = create;
-  Opened& known = opened();
+  Opened& known = opened_store();
   const std::lock_guard lock{known.mutex};
-  // A store of the parent is of no use to a child.
-  const bool same = known.process == ::getpid() && known.folder == store_options.folder;
-  if (auto store = same ? known.store.lock() : nullptr) return store;
-  PSNAM_TRY(auto opened_store, Store::open(store_options));
-  std::shared_ptr<Service> store = std::move(opened_store);
+  if (auto store = known.find(store_options.folder.string())) return store;
+  PSNAM_TRY(std::shared_ptr<Service> store, Store::open(store_options));
   log::debug("store {} opened", store_options.folder.string());
-  known.process = ::getpid();
-  known.folder = std::move(store_options.folder);
-  known.store = store;
+  known.keep(store_options.folder.string(), store);
   return store;
+}
+
+Result<std::shared_ptr<Service>> open_service(const Options& options, bool create) {
+  return options.manager.empty() ? open_embedded(options, create) : open_manager(options);
 }
 
 Result<std::shared_ptr<Service>> open_shared(const Options& options, bool create) {
   void* const found = ::dlsym(RTLD_DEFAULT, kShareSymbol);
-  if (found == nullptr) return open_embedded(options, create);
+  if (found == nullptr) return open_service(options, create);
   Result<std::shared_ptr<Service>> store{nullptr};
   reinterpret_cast<ShareStore>(found)(store, kVersion, options, create);
   return store;

@@ -10,6 +10,8 @@ class Waiter {
  public:
   virtual ~Waiter() = default;
   virtual void poll() noexcept = 0;
+  /// Whether the wait is to end without success; asked after each poll().
+  [[nodiscard]] virtual bool gives_up() const noexcept { return false; }
 };
 
 }  // namespace psnam::nam

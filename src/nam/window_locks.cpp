@@ -45,11 +45,15 @@ Status WindowLocks::begin(std::uint32_t rank) {
 
 Status WindowLocks::lock(std::uint32_t rank, LockKind kind, Waiter& waiter) {
   PSNAM_CHECK(begin(rank));
-  const RankCell cell = page_.cell(rank);
-  if (cell.waiters.any() || !try_announce(cell, kind)) queue_for(cell, kind, waiter);
-  if (kind == LockKind::exclusive && somebody_reads(cell)) wait_for_readers(cell, waiter);
-  holds_[rank].store(hold_of(kind), std::memory_order_release);
-  return {};
+  const bool had = wait_for(page_.cell(rank), kind, waiter);
+  holds_[rank].store(had ? hold_of(kind) : Hold::none, std::memory_order_release);
+  if (had) return {};
+  return Error{Code::peer_lost, fmt::format("the wait for the lock of rank {} was given up", rank)};
+}
+
+bool WindowLocks::wait_for(const RankCell& cell, LockKind kind, Waiter& waiter) {
+  if ((cell.waiters.any() || !try_announce(cell, kind)) && !queue_for(cell, kind, waiter)) return false;
+  return kind == LockKind::shared || !somebody_reads(cell) || wait_for_readers(cell, waiter);
 }
 
 Result<bool> WindowLocks::try_lock(std::uint32_t rank, LockKind kind) {

@@ -66,14 +66,15 @@ class WindowLocks {
   WindowLocks& operator=(const WindowLocks&) = delete;
 
   /// Waits for as long as a living process holds the lock. Code::rank; Code::sync if this client holds, or waits for,
-  /// this lock or holds all.
+  /// this lock or holds all; Code::peer_lost when `waiter` gave up.
   Status lock(std::uint32_t rank, LockKind kind, Waiter& waiter);
   /// Whether the lock could be had at once.
   Result<bool> try_lock(std::uint32_t rank, LockKind kind);
   /// Code::sync if this client does not hold it.
   Status unlock(std::uint32_t rank);
 
-  /// A shared lock on every rank. Code::sync if this client holds it already, or has locked a rank that is in the way.
+  /// A shared lock on every rank. Code::sync if this client holds it already, or has locked a rank that is in the way;
+  /// Code::peer_lost as above.
   Status lock_all(Waiter& waiter);
   Status unlock_all();
 
@@ -111,10 +112,12 @@ class WindowLocks {
   void leave_exclusive(const RankCell& cell) noexcept;
   void leave_all() noexcept;
 
-  void queue_for(const RankCell& cell, LockKind kind, Waiter& waiter);
-  void stand_in_queue(const RankCell& cell, LockKind kind, Waiter& waiter);
+  // False: given up, and nothing of the wait is left.
+  [[nodiscard]] bool wait_for(const RankCell& cell, LockKind kind, Waiter& waiter);
+  [[nodiscard]] bool queue_for(const RankCell& cell, LockKind kind, Waiter& waiter);
+  [[nodiscard]] bool stand_in_queue(const RankCell& cell, LockKind kind, Waiter& waiter);
   [[nodiscard]] bool is_my_turn(const RankCell& cell, const Place& place) const noexcept;
-  void wait_for_readers(const RankCell& cell, Waiter& waiter);
+  [[nodiscard]] bool wait_for_readers(const RankCell& cell, Waiter& waiter);
   void take_back_from_dead(const RankCell& cell);
   enum class Manner { meek, insistent };
   [[nodiscard]] std::uint32_t first_in_the_way(Manner manner, unsigned round, Waiter& waiter) const noexcept;

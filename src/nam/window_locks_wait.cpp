@@ -121,18 +121,20 @@ bool WindowLocks::is_my_turn(const RankCell& cell, const Place& place) const noe
 }
 
 /// Returns with the lock announced, as by try_announce().
-void WindowLocks::queue_for(const RankCell& cell, LockKind kind, Waiter& waiter) {
-  stand_in_queue(cell, kind, waiter);
+bool WindowLocks::queue_for(const RankCell& cell, LockKind kind, Waiter& waiter) {
+  const bool announced = stand_in_queue(cell, kind, waiter);
   // Behind a reader who has gone in stands a writer, perhaps, who may own the rank from now on; nobody else tells it.
-  if (kind == LockKind::shared) page_.call_next(cell);
+  // Behind one who has given up stands perhaps the next, who was not called because of it.
+  if (kind == LockKind::shared || !announced) page_.call_next(cell);
+  return announced;
 }
 
-void WindowLocks::stand_in_queue(const RankCell& cell, LockKind kind, Waiter& waiter) {
+bool WindowLocks::stand_in_queue(const RankCell& cell, LockKind kind, Waiter& waiter) {
   Place place{*this, cell, kind};
   Patience patience{page_.clients_used() > processors_};
   for (;;) {
     place.listen();
-    if (is_my_turn(cell, place) && try_announce(cell, kind)) return;
+    if (is_my_turn(cell, place) && try_announce(cell, kind)) return true;
     auto step = patience.next();
     for (; step == Patience::Step::spin && !place.called(); step = patience.next()) __builtin_ia32_pause();
     if (step == Patience::Step::spin) continue;
@@ -141,12 +143,13 @@ void WindowLocks::stand_in_queue(const RankCell& cell, LockKind kind, Waiter& wa
     else
       place.rest(patience.nanoseconds());
     waiter.poll();
+    if (waiter.gives_up()) return false;
     if (patience.check_due()) take_back_from_dead(cell);
   }
 }
 
 /// The owner waits until those who read are gone. Nobody comes in meanwhile.
-void WindowLocks::wait_for_readers(const RankCell& cell, Waiter& waiter) {
+bool WindowLocks::wait_for_readers(const RankCell& cell, Waiter& waiter) {
   Patience patience{page_.clients_used() > processors_};
   while (somebody_reads(cell)) {
     cell.head.owner.store(me_ | kLockBlocked);
@@ -162,12 +165,17 @@ void WindowLocks::wait_for_readers(const RankCell& cell, Waiter& waiter) {
       else
         futex_wait(cell.head.drained, seen, patience.nanoseconds());
       waiter.poll();
+      if (waiter.gives_up()) {
+        leave_exclusive(cell);
+        return false;
+      }
       if (patience.check_due()) take_back_from_dead(cell);
       break;
     }
     // From here on the readers' bits count again, and they are looked at once more.
     cell.head.owner.store(me_);
   }
+  return true;
 }
 
 /// Frees the rank of the dead among those who hold it or stand in its queue.
@@ -215,7 +223,15 @@ Status WindowLocks::lock_all(Waiter& waiter) {
       all_.store(Hold::none);
       return Error{Code::sync, fmt::format("all ranks cannot be locked: this process has locked rank {}", waited_for)};
     }
-    if (cell.waiters.any() || !try_announce(cell, LockKind::shared)) queue_for(cell, LockKind::shared, waiter);
+    if (!wait_for(cell, LockKind::shared, waiter)) {
+      all_.store(Hold::none);
+      return Error{Code::peer_lost, "the wait for the locks of all ranks was given up"};
+    }
+    if (waiter.gives_up()) {
+      leave_shared(cell);
+      all_.store(Hold::none);
+      return Error{Code::peer_lost, "the wait for the locks of all ranks was given up"};
+    }
   }
   all_.store(Hold::shared, std::memory_order_release);
   return {};

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "rma/checked.hpp"
+#include "rma/element.hpp"
 #include "rma/run_list.hpp"
 #include "rma/type_contents.hpp"
 

@@ -1,11 +1,13 @@
 // From an MPI datatype to its Layout, by asking the MPI library how the type was made.
 #pragma once
 
+#include "backends/layout.hpp"
 #include "base/result.hpp"
-#include "rma/layout.hpp"
 #include "rma/real.hpp"
 
 namespace psnam::rma {
+
+using backends::Layout;
 
 /// The layout, with what it is built of, of one element of `type`, a valid handle (TypeTable checks that), committed or
 /// not. Every constructor of MPI-4.0 in its int and its large-count form. Code::datatype when it reaches beyond 64

@@ -1,37 +1,16 @@
-// The predefined reduction operations as our own small enumeration, found from MPI's handle by one switch.
+// Reduction operations by MPI's handle, found by one switch.
 #pragma once
 
 #include <mpi.h>
 
-#include <cstddef>
-#include <cstdint>
 #include <optional>
-#include <string_view>
 
+#include "backends/operation.hpp"
 #include "base/result.hpp"
 
 namespace psnam::rma {
 
-enum class Op : std::uint8_t {
-  sum,
-  prod,
-  max,
-  min,
-  land,
-  band,
-  lor,
-  bor,
-  lxor,
-  bxor,
-  maxloc,
-  minloc,
-  replace,
-  no_op,
-};
-inline constexpr std::size_t kOps = 14;
-
-/// MPI's name of it.
-[[nodiscard]] std::string_view name(Op op) noexcept;
+using backends::Op;
 
 /// The operation of a predefined handle; nothing for every other one.
 [[nodiscard]] inline std::optional<Op> predefined_operation(MPI_Op op) noexcept {

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/layout.hpp"
 #include "base/result.hpp"
 #include "rma/checked.hpp"
-#include "rma/layout.hpp"
 
 namespace psnam::rma {
+
+using backends::Run;
 
 class RunList {
  public:

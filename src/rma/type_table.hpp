@@ -24,12 +24,15 @@
 #include <utility>
 #include <vector>
 
+#include "backends/layout.hpp"
 #include "base/handle_table.hpp"
 #include "base/result.hpp"
-#include "rma/layout.hpp"
+#include "rma/element.hpp"
 #include "rma/real.hpp"
 
 namespace psnam::rma {
+
+using backends::Layout;
 
 /// A layout that stays while this lives. Keep it for one transfer, not longer: it delays the release of all freed
 /// types.

@@ -9,7 +9,7 @@ constexpr std::uintptr_t kFirstPageBytes = 4096;
 
 }  // namespace
 
-Status check_buffer(const char* what, const void* address, const rma::Layout& layout, std::uint64_t bytes) {
+Status check_buffer(const char* what, const void* address, const backends::Layout& layout, std::uint64_t bytes) {
   if (address != nullptr || bytes == 0) return {};
   if (static_cast<std::uintptr_t>(layout.true_lb) >= kFirstPageBytes) return {};
   return Error{Code::buffer, fmt::format("{} is NULL although {} bytes are to be moved", what, bytes)};

@@ -3,14 +3,14 @@
 
 #include <cstdint>
 
+#include "backends/layout.hpp"
 #include "base/result.hpp"
-#include "rma/layout.hpp"
 
 namespace psnam::win {
 
 /// Code::buffer if `address` is null though `bytes` are to be moved. With MPI_BOTTOM and a type of absolute addresses,
 /// which lead beyond the first page, null is right.
-[[nodiscard]] Status check_buffer(const char* what, const void* address, const rma::Layout& layout,
+[[nodiscard]] Status check_buffer(const char* what, const void* address, const backends::Layout& layout,
                                   std::uint64_t bytes);
 
 /// Code::range if the product does not fit.

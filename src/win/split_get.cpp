@@ -18,7 +18,7 @@ struct Hull {
   std::int64_t end;
 };
 
-Result<Hull> hull_of(const rma::Layout& layout, MPI_Count count) {
+Result<Hull> hull_of(const backends::Layout& layout, MPI_Count count) {
   std::int64_t to_last = 0;
   Hull hull{};
   if (__builtin_mul_overflow(count - 1, layout.extent, &to_last) ||
@@ -32,9 +32,9 @@ Error never_came() {
   return Error{Code::request, "the data of this MPIX_Iget will never come: a process of its window has ended"};
 }
 
-void pack(std::byte* to, std::uint64_t bytes, const rma::Side& from) {
-  const rma::Layout byte{1, 1, 0, 1, true, {rma::Run{0, 1, 0, 1}}, {}};
-  rma::transfer({to, bytes, &byte}, from, rma::NextReader::caller);
+void pack(std::byte* to, std::uint64_t bytes, const backends::Side& from) {
+  const backends::Layout byte{1, 1, 0, 1, true, {backends::Run{0, 1, 0, 1}}, {}};
+  backends::transfer({to, bytes, &byte}, from, backends::NextReader::caller);
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ void SplitGet::keep(Memory memory, std::uint64_t bytes) noexcept {
   data_ = {bytes == 0 ? nullptr : copy_.get(), bytes};
 }
 
-Status SplitGet::copy_from(const rma::Side& side) {
+Status SplitGet::copy_from(const backends::Side& side) {
   const std::uint64_t bytes = side.count * side.layout->size;
   PSNAM_TRY(Memory memory, make_room(bytes));
   pack(memory.get(), bytes, side);
@@ -76,9 +76,9 @@ Status SplitGet::fetch(const Source& source, std::uint64_t bytes) {
   return {};
 }
 
-Status SplitGet::fetch_hull(const Source& source, const rma::Layout& layout) {
+Status SplitGet::fetch_hull(const Source& source, const backends::Layout& layout) {
   PSNAM_TRY(const Hull hull, hull_of(layout, source.count));
-  if (!rma::is_one_block(layout, source.count))
+  if (!backends::is_one_block(layout, source.count))
     unpacked_ = std::make_unique<Unpacked>(Unpacked{layout, static_cast<std::uint64_t>(source.count), hull.begin});
   const MPI_Count bytes = hull.end - hull.begin;
   Source block{source.native, source.rank, source.displacement, bytes, MPI_BYTE};
@@ -160,7 +160,7 @@ Result<std::shared_ptr<SplitGet>> get_from_native_window(const Real& real, rma::
     // Of a window that is none, only the MPI library can complain.
     if (source.native == MPI_WIN_NULL) return get->fetch(source, 0);
     PSNAM_TRY(const rma::LayoutRef layout, types.find(source.type));
-    PSNAM_TRY(const std::uint64_t bytes, rma::total_bytes(source.count, *layout));
+    PSNAM_TRY(const std::uint64_t bytes, backends::total_bytes(source.count, *layout));
     if (bytes == 0 || source.rank == MPI_PROC_NULL) return get->fetch(source, 0);
     return get->fetch_hull(source, *layout);
   };

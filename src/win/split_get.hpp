@@ -17,9 +17,9 @@
 #include <memory>
 #include <new>
 
+#include "backends/transfer.hpp"
 #include "base/result.hpp"
 #include "rma/real.hpp"
-#include "rma/transfer.hpp"
 #include "rma/type_table.hpp"
 
 namespace psnam::win {
@@ -47,11 +47,11 @@ class SplitGet {
   /// The data is there already.
   void refer_to(const std::byte* address, std::uint64_t bytes) noexcept { data_ = {address, bytes}; }
   /// The data is a packed copy of this; Code::no_memory.
-  Status copy_from(const rma::Side& side);
+  Status copy_from(const backends::Side& side);
   /// Lets the MPI library fetch and pack `bytes` bytes.
   Status fetch(const Source& source, std::uint64_t bytes);
   /// Lets the MPI library fetch all from the first byte to the last.
-  Status fetch_hull(const Source& source, const rma::Layout& layout);
+  Status fetch_hull(const Source& source, const backends::Layout& layout);
 
   /// The window whose error handler is told; MPI_WIN_NULL when it has gone.
   [[nodiscard]] MPI_Win window() const noexcept { return window_; }
@@ -76,7 +76,7 @@ class SplitGet {
   using Memory = std::unique_ptr<std::byte, Aligned>;
   /// How the data lies in the block that was fetched.
   struct Unpacked {
-    rma::Layout layout;
+    backends::Layout layout;
     std::uint64_t count;
     std::int64_t begin;  ///< of the block, as a displacement of the type
   };

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "nam/element_locks.hpp"
 #include "win/consistency.hpp"
-#include "win/element_locks.hpp"
 
 namespace psnam::win {
 Window::Window(Context& context, std::unique_ptr<WindowParts> parts)

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "backends/copy.hpp"
 #include "base/result.hpp"
 #include "nam/window_locks.hpp"
-#include "rma/copy.hpp"
 #include "rma/type_table.hpp"
 #include "sync/assertions.hpp"
 #include "sync/epochs.hpp"
@@ -23,6 +23,10 @@
 #include "win/context.hpp"
 #include "win/regions.hpp"
 #include "win/split_get.hpp"
+
+namespace psnam::nam {
+class ElementLocks;
+}
 
 namespace psnam::win {
 
@@ -100,7 +104,7 @@ class Window {
     if (origin == nullptr || !resolve_simple(Permission::fast_put, origin_count, origin_type, target_rank, displacement,
                                              target_count, target_type, target, bytes))
       return false;
-    rma::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
+    backends::copy_bytes(target, static_cast<const std::byte*>(origin), bytes);
     return true;
   }
   [[nodiscard]] bool try_get(void* origin, std::uint64_t origin_count, MPI_Datatype origin_type, int target_rank,
@@ -111,7 +115,7 @@ class Window {
     if (origin == nullptr || !resolve_simple(Permission::fast_get, origin_count, origin_type, target_rank, displacement,
                                              target_count, target_type, target, bytes))
       return false;
-    rma::copy_bytes(static_cast<std::byte*>(origin), target, bytes, rma::NextReader::caller);
+    backends::copy_bytes(static_cast<std::byte*>(origin), target, bytes, backends::NextReader::caller);
     return true;
   }
 
@@ -244,9 +248,9 @@ class Window {
   sync::Epochs epochs_;
   std::vector<std::size_t> started_;  ///< targets of the start epoch
   std::mutex locks_mutex_;
-  std::unique_ptr<nam::WindowLocks> locks_;                 ///< made on first need
-  std::unique_ptr<class ElementLocks> element_locks_;       ///< over locks_
-  std::atomic<class ElementLocks*> usable_locks_{nullptr};  ///< element_locks_, once it is there
+  std::unique_ptr<nam::WindowLocks> locks_;                ///< made on first need
+  std::unique_ptr<nam::ElementLocks> element_locks_;       ///< over locks_
+  std::atomic<nam::ElementLocks*> usable_locks_{nullptr};  ///< element_locks_, once it is there
   void* base_ = nullptr;
   MPI_Aint attribute_size_ = 0;
   int attribute_displacement_unit_ = 1;

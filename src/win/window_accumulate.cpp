@@ -6,16 +6,17 @@
 #include <algorithm>
 #include <climits>
 
-#include "rma/atomics.hpp"
-#include "rma/transfer.hpp"
+#include "backends/atomics.hpp"
+#include "backends/transfer.hpp"
+#include "nam/element_locks.hpp"
+#include "rma/operation.hpp"
 #include "win/access_checks.hpp"
-#include "win/element_locks.hpp"
 #include "win/window.hpp"
 
 namespace psnam::win {
 namespace {
 
-rma::Side side_of(const void* address, MPI_Count count, const rma::Layout& layout) noexcept {
+backends::Side side_of(const void* address, MPI_Count count, const backends::Layout& layout) noexcept {
   // The kernels only read the origin.
   return {static_cast<std::byte*>(const_cast<void*>(address)), static_cast<std::uint64_t>(count), &layout};
 }
@@ -26,10 +27,10 @@ bool Window::try_accumulate(const void* origin, void* result, std::uint64_t coun
                             MPI_Aint displacement, MPI_Op mpi_op) const noexcept {
   std::byte* target = nullptr;
   std::uint64_t bytes = 0;
-  ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
+  nam::ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
   const auto op = rma::predefined_operation(mpi_op);
-  const rma::Element element = types_.predefined_element(type);
-  if (locks == nullptr || !op || !element.allows(*op) || (origin == nullptr && *op != rma::Op::no_op) ||
+  const backends::Element element = types_.predefined_element(type);
+  if (locks == nullptr || !op || !element.allows(*op) || (origin == nullptr && *op != backends::Op::no_op) ||
       parts_->spans_nodes)
     return false;
   if (!resolve_simple(Permission::fast_put, count, type, target_rank, displacement, count, type, target, bytes))
@@ -38,9 +39,10 @@ bool Window::try_accumulate(const void* origin, void* result, std::uint64_t coun
   auto* const to = static_cast<std::byte*>(result);
   const Target& region = targets_[target_rank];
   if (count == 1)
-    rma::accumulate_one(*op, element, target, from, to, *locks, region.base.load(std::memory_order_relaxed));
+    backends::accumulate_one(*op, element, target, from, to, *locks, region.base.load(std::memory_order_relaxed));
   else
-    rma::accumulate_array(*op, element, target, from, to, count, *locks, region.base.load(std::memory_order_relaxed));
+    backends::accumulate_array(*op, element, target, from, to, count, *locks,
+                               region.base.load(std::memory_order_relaxed));
   return true;
 }
 
@@ -48,15 +50,15 @@ bool Window::try_compare_and_swap(const void* origin, const void* compare, void*
                                   int target_rank, MPI_Aint displacement) const noexcept {
   std::byte* target = nullptr;
   std::uint64_t bytes = 0;
-  ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
-  const rma::Element element = types_.predefined_element(type);
+  nam::ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
+  const backends::Element element = types_.predefined_element(type);
   if (locks == nullptr || !element.allows_compare_and_swap() || origin == nullptr || compare == nullptr ||
       result == nullptr || parts_->spans_nodes)
     return false;
   if (!resolve_simple(Permission::fast_put, 1, type, target_rank, displacement, 1, type, target, bytes)) return false;
-  rma::compare_and_swap(element, target, static_cast<const std::byte*>(origin), static_cast<const std::byte*>(compare),
-                        static_cast<std::byte*>(result), *locks,
-                        targets_[target_rank].base.load(std::memory_order_relaxed));
+  backends::compare_and_swap(element, target, static_cast<const std::byte*>(origin),
+                             static_cast<const std::byte*>(compare), static_cast<std::byte*>(result), *locks,
+                             targets_[target_rank].base.load(std::memory_order_relaxed));
   return true;
 }
 
@@ -73,8 +75,8 @@ Result<Target*> Window::accumulation_target(const char* operation, int rank, boo
 
 Status Window::accumulate(const Accumulation& a, MPI_Request* request) {
   const Transfer& t = a.sides;
-  PSNAM_TRY(const rma::Op op, rma::operation(a.op));
-  const bool reads_only = op == rma::Op::no_op;
+  PSNAM_TRY(const backends::Op op, rma::operation(a.op));
+  const bool reads_only = op == backends::Op::no_op;
   if (reads_only && !a.fetches)
     return Error{Code::operation,
                  "MPI_NO_OP: only MPI_Get_accumulate, MPI_Rget_accumulate and MPI_Fetch_and_op take it"};
@@ -87,26 +89,26 @@ Status Window::accumulate(const Accumulation& a, MPI_Request* request) {
   PSNAM_TRY(const rma::LayoutRef result_layout, types.find(a.fetches ? a.result_type : t.target_type));
   const MPI_Count origin_count = reads_only ? t.target_count : t.origin_count;
   PSNAM_TRY(const std::uint64_t bytes,
-            rma::matching_bytes(origin_count, *origin_layout, t.target_count, *target_layout));
+            backends::matching_bytes(origin_count, *origin_layout, t.target_count, *target_layout));
   if (a.fetches)
-    PSNAM_CHECK(rma::matching_bytes(a.result_count, *result_layout, t.target_count, *target_layout).status());
+    PSNAM_CHECK(backends::matching_bytes(a.result_count, *result_layout, t.target_count, *target_layout).status());
   PSNAM_TRY(const std::int64_t displacement, displacement_bytes(t.target_displacement, target->displacement_unit));
-  PSNAM_CHECK(rma::check_bounds(displacement, t.target_count, *target_layout, target->size_bytes));
+  PSNAM_CHECK(backends::check_bounds(displacement, t.target_count, *target_layout, target->size_bytes));
   if (bytes == 0) return complete_request(request);
-  PSNAM_TRY(const rma::Element element, rma::common_element(origin_layout->element, target_layout->element));
-  PSNAM_CHECK(rma::check(op, element));
+  PSNAM_TRY(const backends::Element element, backends::common_element(origin_layout->element, target_layout->element));
+  PSNAM_CHECK(backends::check(op, element));
   if (!reads_only) PSNAM_CHECK(check_buffer("origin_addr", t.origin, *origin_layout, bytes));
   if (a.fetches) PSNAM_CHECK(check_buffer("result_addr", a.result, *result_layout, bytes));
   count(bytes, t.target_rank, target->local && !parts_->spans_nodes);
   if (parts_->spans_nodes) return accumulate_remote(a, *target, displacement, request);
 
   PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(t.target_rank)));
-  const rma::Side to = side_of(base + displacement, t.target_count, *target_layout);
-  const rma::Side from = side_of(t.origin, origin_count, *origin_layout);
-  const rma::Side old = side_of(a.result, a.result_count, *result_layout);
-  const rma::Side* const result = a.fetches ? &old : nullptr;
+  const backends::Side to = side_of(base + displacement, t.target_count, *target_layout);
+  const backends::Side from = side_of(t.origin, origin_count, *origin_layout);
+  const backends::Side old = side_of(a.result, a.result_count, *result_layout);
+  const backends::Side* const result = a.fetches ? &old : nullptr;
   PSNAM_CHECK(locks().status());
-  rma::accumulate(op, element, to, from, result, *element_locks_, base);
+  backends::accumulate(op, element, to, from, result, *element_locks_, base);
   return complete_request(request);
 }
 
@@ -143,9 +145,9 @@ Status Window::compare_and_swap(const void* origin, const void* compare, void* r
   PSNAM_TRY(Target* const target, accumulation_target("compare_and_swap", target_rank, true));
   if (target == nullptr) return {};
   PSNAM_TRY(const rma::LayoutRef layout, context_.types().find(type));
-  PSNAM_CHECK(rma::check_compare_and_swap(layout->element));
+  PSNAM_CHECK(backends::check_compare_and_swap(layout->element));
   PSNAM_TRY(const std::int64_t start, displacement_bytes(displacement, target->displacement_unit));
-  PSNAM_CHECK(rma::check_bounds(start, 1, *layout, target->size_bytes));
+  PSNAM_CHECK(backends::check_bounds(start, 1, *layout, target->size_bytes));
   PSNAM_CHECK(check_buffer("origin_addr", origin, *layout, layout->size));
   PSNAM_CHECK(check_buffer("compare_addr", compare, *layout, layout->size));
   PSNAM_CHECK(check_buffer("result_addr", result, *layout, layout->size));
@@ -158,8 +160,9 @@ Status Window::compare_and_swap(const void* origin, const void* compare, void* r
   }
   PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(target_rank)));
   PSNAM_CHECK(locks().status());
-  rma::compare_and_swap(layout->element, base + start, static_cast<const std::byte*>(origin),
-                        static_cast<const std::byte*>(compare), static_cast<std::byte*>(result), *element_locks_, base);
+  backends::compare_and_swap(layout->element, base + start, static_cast<const std::byte*>(origin),
+                             static_cast<const std::byte*>(compare), static_cast<std::byte*>(result), *element_locks_,
+                             base);
   return {};
 }
 

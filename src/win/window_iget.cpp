@@ -1,5 +1,5 @@
 // The first phase of MPIX_Iget on a window of ours: the checks of a get, and no copy where none is needed.
-#include "rma/transfer.hpp"
+#include "backends/transfer.hpp"
 #include "win/access_checks.hpp"
 #include "win/window.hpp"
 
@@ -15,9 +15,9 @@ Result<std::shared_ptr<SplitGet>> Window::iget(const GetRequest& wanted) {
   PSNAM_TRY(Target* const target, check_rank(wanted.target_rank));
   PSNAM_CHECK(check_epoch(kOperation, target));
   PSNAM_TRY(const rma::LayoutRef layout, context_.types().find(wanted.target_type));
-  PSNAM_TRY(const std::uint64_t bytes, rma::total_bytes(wanted.target_count, *layout));
+  PSNAM_TRY(const std::uint64_t bytes, backends::total_bytes(wanted.target_count, *layout));
   PSNAM_TRY(const std::int64_t displacement, displacement_bytes(wanted.target_displacement, target->displacement_unit));
-  PSNAM_CHECK(rma::check_bounds(displacement, wanted.target_count, *layout, target->size_bytes));
+  PSNAM_CHECK(backends::check_bounds(displacement, wanted.target_count, *layout, target->size_bytes));
   if (bytes == 0) return get;
   count(bytes, wanted.target_rank, target->local);
   if (!target->local) {
@@ -26,7 +26,7 @@ Result<std::shared_ptr<SplitGet>> Window::iget(const GetRequest& wanted) {
     return get;
   }
   PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(wanted.target_rank)));
-  if (rma::is_one_block(*layout, wanted.target_count)) {
+  if (backends::is_one_block(*layout, wanted.target_count)) {
     get->refer_to(base + displacement + layout->true_lb, bytes);
     return get;
   }

@@ -11,8 +11,8 @@
 #include <atomic>
 #include <numeric>
 
+#include "nam/element_locks.hpp"
 #include "sync/progress.hpp"
-#include "win/element_locks.hpp"
 #include "win/window.hpp"
 
 namespace psnam::win {
@@ -73,7 +73,7 @@ Result<nam::WindowLocks*> Window::locks() {
     PSNAM_TRY(const format::ProcessIdentity process, nam::this_process(static_cast<std::uint32_t>(parts_->rank)));
     PSNAM_TRY(const format::Uuid boot, nam::this_boot());
     PSNAM_TRY(locks_, nam::WindowLocks::attach(std::move(page), target_total_, process, boot));
-    element_locks_ = std::make_unique<ElementLocks>(*locks_);
+    element_locks_ = std::make_unique<nam::ElementLocks>(*locks_);
     usable_locks_.store(element_locks_.get(), std::memory_order_release);
   }
   return locks_.get();

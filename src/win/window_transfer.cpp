@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <climits>
 
-#include "rma/transfer.hpp"
+#include "backends/transfer.hpp"
 #include "win/access_checks.hpp"
 #include "win/window.hpp"
 
@@ -66,10 +66,10 @@ Status Window::transfer(Direction direction, const Transfer& transfer, MPI_Reque
   PSNAM_TRY(const rma::LayoutRef origin_layout, context_.types().find(transfer.origin_type));
   PSNAM_TRY(const rma::LayoutRef target_layout, context_.types().find(transfer.target_type));
   PSNAM_TRY(const std::uint64_t bytes,
-            rma::matching_bytes(transfer.origin_count, *origin_layout, transfer.target_count, *target_layout));
+            backends::matching_bytes(transfer.origin_count, *origin_layout, transfer.target_count, *target_layout));
   PSNAM_TRY(const std::int64_t displacement,
             displacement_bytes(transfer.target_displacement, target->displacement_unit));
-  PSNAM_CHECK(rma::check_bounds(displacement, transfer.target_count, *target_layout, target->size_bytes));
+  PSNAM_CHECK(backends::check_bounds(displacement, transfer.target_count, *target_layout, target->size_bytes));
   PSNAM_CHECK(check_buffer("origin_addr", transfer.origin, *origin_layout, bytes));
   if (bytes == 0) return complete_request(request);
   if (!target->local) {
@@ -77,13 +77,14 @@ Status Window::transfer(Direction direction, const Transfer& transfer, MPI_Reque
     return transfer_remote(direction, transfer, *target, displacement, request);
   }
   PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(transfer.target_rank)));
-  const rma::Side origin{static_cast<std::byte*>(transfer.origin), static_cast<std::uint64_t>(transfer.origin_count),
-                         origin_layout.get()};
-  const rma::Side side{base + displacement, static_cast<std::uint64_t>(transfer.target_count), target_layout.get()};
+  const backends::Side origin{static_cast<std::byte*>(transfer.origin),
+                              static_cast<std::uint64_t>(transfer.origin_count), origin_layout.get()};
+  const backends::Side side{base + displacement, static_cast<std::uint64_t>(transfer.target_count),
+                            target_layout.get()};
   if (direction == Direction::put)
-    rma::transfer(side, origin);
+    backends::transfer(side, origin);
   else
-    rma::transfer(origin, side, rma::NextReader::caller);
+    backends::transfer(origin, side, backends::NextReader::caller);
   count(bytes, transfer.target_rank, true);
   return complete_request(request);
 }

@@ -17,7 +17,8 @@ ALLOWED = {
     "manifestations": ["base", "format", "segments", "backends", "nam"],
     # format: a structure lays regions out as the records that the catalog keeps of them.
     "structures": ["base", "format", "manifestations"],
-    "rma": ["base", "manifestations", "structures"],
+    # backends: what moves and combines bytes knows no MPI; rma says it in MPI's words.
+    "rma": ["base", "backends", "manifestations", "structures"],
     # rma: real.hpp there is the table of the MPI library's own functions, which a team calls.
     "sync": ["base", "format", "manifestations", "rma"],
     "checkpoint": ["base", "format", "nam", "manifestations", "structures"],

@@ -23,6 +23,9 @@ TEST(Options, WithoutVariablesAreTheDocumentedDefaults) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->manager, "");
   EXPECT_EQ(options->store, "");
+  EXPECT_EQ(options->timeout, std::chrono::seconds{10});
+  EXPECT_EQ(options->secret_file, "");
+  EXPECT_EQ(options->fabric_chunk_bytes, 1U << 20);
   EXPECT_EQ(options->defaults, "");
   EXPECT_EQ(options->module_id, "");
   EXPECT_FALSE(options->histogram.enabled);
@@ -38,6 +41,9 @@ TEST(Options, WithoutVariablesAreTheDocumentedDefaults) {
 TEST(Options, EveryVariableIsTaken) {
   const auto options = parse({{"PSNAM_MANAGER", "host:1"},
                               {"PSNAM_STORE", "/x"},
+                              {"PSNAM_TIMEOUT", "2.5"},
+                              {"PSNAM_SECRET", "/s"},
+                              {"PSNAM_FABRIC_CHUNK", "64K"},
                               {"PSNAM_DEFAULTS", "a=b"},
                               {"PSNAM_HISTOGRAM", "on"},
                               {"PSNAM_HISTOGRAM_MIN", "1K"},
@@ -51,6 +57,9 @@ TEST(Options, EveryVariableIsTaken) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->manager, "host:1");
   EXPECT_EQ(options->store, "/x");
+  EXPECT_EQ(options->timeout, std::chrono::milliseconds{2500});
+  EXPECT_EQ(options->secret_file, "/s");
+  EXPECT_EQ(options->fabric_chunk_bytes, 64U << 10);
   EXPECT_EQ(options->defaults, "a=b");
   EXPECT_TRUE(options->histogram.enabled);
   EXPECT_EQ(options->histogram.min_bytes, 1024U);
@@ -81,6 +90,8 @@ TEST(Options, AWrongValueNamesVariableValueAndWhatIsKnown) {
       {"PSNAM_HISTOGRAM_MIN", "1k", "K, M, G, T"}, {"PSNAM_HISTOGRAM_MAX", "-1", "digits"},
       {"PSNAM_HISTOGRAM_SHIFT", "0", "1 to 32"},   {"PSNAM_HISTOGRAM_SHIFT", "33", "1 to 32"},
       {"PSNAM_HISTOGRAM_SHIFT", "1x", "bits"},     {"PSNAM_HISTOGRAM_CONTYPE", "x", "pershm"},
+      {"PSNAM_TIMEOUT", "0", "0.1 to 86400"},      {"PSNAM_TIMEOUT", "10s", "seconds"},
+      {"PSNAM_TIMEOUT", "nan", "seconds"},         {"PSNAM_FABRIC_CHUNK", "1", "at least 4096"},
       {"PSNAM_PATH", "direct", "fabric"},          {"PSNAM_LOG", "loud", "debug"}};
   for (const auto& [name, value, known] : wrong) {
     const auto options = parse({{name, value}});

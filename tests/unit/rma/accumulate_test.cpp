@@ -1,6 +1,6 @@
 // Accumulates against MPI_Reduce_local: every operation that is allowed on every predefined type, aligned and not,
 // arrays and derived layouts. Bytes that are no data must stay.
-#include "rma/atomics.hpp"
+#include "backends/atomics.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,16 +9,19 @@
 
 #include <fmt/format.h>
 
+#include "rma/element.hpp"
 #include "rma/flatten.hpp"
+#include "unit/backends/random_values.hpp"
+#include "unit/backends/test_locks.hpp"
 #include "unit/rma/mpi_fixture.hpp"
-#include "unit/rma/random_values.hpp"
-#include "unit/rma/test_locks.hpp"
 
 namespace psnam::rma {
 namespace {
 
-using testing::RandomValues;
-using testing::TestLocks;
+using namespace backends;
+
+using backends::testing::RandomValues;
+using backends::testing::TestLocks;
 
 using Bytes = std::vector<std::byte>;
 
@@ -59,7 +62,7 @@ MPI_Op handle(Op op) {
 }
 
 void copy_data(const Typed& typed, std::byte* to, const std::byte* from) {
-  for (const rma::Run& run : typed.layout.runs)
+  for (const backends::Run& run : typed.layout.runs)
     for (std::size_t block = 0; block < run.count; ++block) {
       const std::ptrdiff_t at = run.offset + static_cast<std::ptrdiff_t>(block) * run.stride;
       std::memcpy(to + at, from + at, run.length);

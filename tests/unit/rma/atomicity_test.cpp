@@ -12,13 +12,16 @@
 
 #include <fmt/format.h>
 
-#include "rma/atomics.hpp"
-#include "unit/rma/test_locks.hpp"
+#include "backends/atomics.hpp"
+#include "rma/element.hpp"
+#include "unit/backends/test_locks.hpp"
 
 namespace psnam::rma {
 namespace {
 
-using testing::TestLocks;
+using namespace backends;
+
+using backends::testing::TestLocks;
 
 constexpr std::size_t kThreads = 3;
 #if defined(__SANITIZE_THREAD__)

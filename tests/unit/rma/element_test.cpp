@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "rma/operation.hpp"
 #include "rma/type_table.hpp"
 #include "unit/rma/mpi_fixture.hpp"
 

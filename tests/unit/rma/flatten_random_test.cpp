@@ -9,16 +9,18 @@
 
 #include <fmt/format.h>
 
+#include "backends/transfer.hpp"
 #include "rma/flatten.hpp"
-#include "rma/transfer.hpp"
-#include "unit/rma/buffer.hpp"
+#include "unit/backends/buffer.hpp"
 #include "unit/rma/random_types.hpp"
 
 namespace psnam::rma {
 namespace {
 
-using testing::Buffer;
-using testing::bytes_layout;
+using namespace backends;
+
+using backends::testing::Buffer;
+using backends::testing::bytes_layout;
 using testing::RandomType;
 using testing::TypeGenerator;
 using testing::TypeMap;
@@ -78,7 +80,7 @@ TEST_F(RandomTypes, HaveRunsThatSpellTheirTypeMapWithNeighboursMerged) {
   for_many(kSeed, Variety::any, [](unsigned, TypeGenerator&, const RandomType& random, const Layout& layout) {
     TypeMap spelled;
     std::int64_t end = std::numeric_limits<std::int64_t>::min();
-    for (const rma::Run& run : layout.runs)
+    for (const backends::Run& run : layout.runs)
       for (std::size_t block = 0; block < run.count; ++block) {
         const std::int64_t begin = run.offset + static_cast<std::int64_t>(block) * run.stride;
         ASSERT_NE(begin, end) << "two blocks touch";

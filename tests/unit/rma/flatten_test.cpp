@@ -45,7 +45,7 @@ TEST(Flatten, AFaceOfABoxHasARunForEachLineOfIt) {
   const OwnedType owned{face};
   const Layout layout = layout_of(face);
   EXPECT_EQ(layout.runs.size(), 500U);
-  EXPECT_EQ(layout.runs.front(), (rma::Run{8 * (7 * 300 + 9), 8, 2400, 100}));
+  EXPECT_EQ(layout.runs.front(), (backends::Run{8 * (7 * 300 + 9), 8, 2400, 100}));
 }
 
 TEST(Flatten, RowsOfTheWholeWidthAreOneBlock) {
@@ -144,7 +144,7 @@ TEST(Flatten, GivesBackTheInnerTypesItWasHanded) {
 TEST(RunList, SaysWhenATypeLeavesTheAddressRange) {
   constexpr std::ptrdiff_t kHuge = std::numeric_limits<std::ptrdiff_t>::max() / 2;
   RunList list;
-  list.append(rma::Run{0, 8, 0, 1});
+  list.append(backends::Run{0, 8, 0, 1});
   list.repeat(4, kHuge);
   ASSERT_FALSE(list.status().ok());
   EXPECT_EQ(list.status().error().code, Code::datatype);
@@ -152,8 +152,8 @@ TEST(RunList, SaysWhenATypeLeavesTheAddressRange) {
 
 TEST(RunList, RefusesMorePiecesThanItMayHold) {
   RunList list{100};
-  list.append(rma::Run{0, 1, 0, 1});
-  list.append(rma::Run{3, 2, 0, 1});
+  list.append(backends::Run{0, 1, 0, 1});
+  list.append(backends::Run{3, 2, 0, 1});
   list.repeat(std::int64_t{1} << 40, 8);
   ASSERT_FALSE(list.status().ok());
   EXPECT_EQ(list.status().error().code, Code::no_memory);

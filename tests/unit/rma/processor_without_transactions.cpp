@@ -1,4 +1,4 @@
-// In the place of src/rma/processor.cpp: a processor that lacks transactions.
-#include "rma/processor.hpp"
+// In the place of src/backends/processor.cpp: a processor that lacks transactions.
+#include "backends/processor.hpp"
 
-const psnam::rma::Processor psnam::rma::kProcessor{true, false};
+const psnam::backends::Processor psnam::backends::kProcessor{true, false};

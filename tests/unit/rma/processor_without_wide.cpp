@@ -1,4 +1,4 @@
-// In the place of src/rma/processor.cpp: a processor that lacks transactions and the exchange of 16 bytes.
-#include "rma/processor.hpp"
+// In the place of src/backends/processor.cpp: a processor that lacks transactions and the exchange of 16 bytes.
+#include "backends/processor.hpp"
 
-const psnam::rma::Processor psnam::rma::kProcessor{false, false};
+const psnam::backends::Processor psnam::backends::kProcessor{false, false};

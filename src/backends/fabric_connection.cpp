@@ -1,0 +1,406 @@
+#include "backends/fabric_connection.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "backends/fabric_sockets.hpp"
+
+namespace psnam::backends {
+namespace {
+
+constexpr std::chrono::microseconds kSpin{100};      // then a waiting thread sleeps
+constexpr std::chrono::microseconds kSpinAlone{2};  // then it offers its processor to others between two looks
+constexpr std::chrono::milliseconds kRetrySleep{
+    1};  // of who waits to hand over an operation: nothing tells when it may
+constexpr std::size_t kMostUnderWay = 256;
+constexpr std::size_t kSmallBytes = 4096;  // up to here a piece is held back to be sent with others
+constexpr std::size_t kHeldBackBytes = 8192;
+constexpr std::size_t kAnsweredBytes = std::size_t{64} << 10;  // from here an answer costs little beside the bytes
+
+bool keeps_order(const fi_info& info) noexcept {
+  const std::uint64_t order = info.tx_attr->msg_order;
+  const auto both = [order](std::uint64_t one, std::uint64_t other) { return (order & (one | other)) != 0; };
+  return both(FI_ORDER_RAW, FI_ORDER_RMA_RAW) && both(FI_ORDER_WAW, FI_ORDER_RMA_WAW) &&
+         info.ep_attr->max_order_raw_size > 0 && info.ep_attr->max_order_waw_size > 0;
+}
+
+RemotePiece in(const RemoteRange& range, const Piece& piece) noexcept {
+  return {piece.local, range.base + piece.offset_bytes, range.key, piece.bytes};
+}
+
+}  // namespace
+
+Connection::Connection(FabricOptions options, Domain domain) noexcept
+    : options_{std::move(options)}, domain_{std::move(domain)} {
+  const fi_info& info = *domain_.info;
+  delivery_ = options_.completion == FabricCompletion::delivery || !keeps_order(info);
+  staged_ = options_.staged || domain_.needs(FI_MR_LOCAL);
+  inject_bytes_ = info.tx_attr->inject_size;
+  chunk_bytes_ = std::min({std::max<std::size_t>(options_.chunk_bytes, kSmallBytes), info.ep_attr->max_msg_size,
+                           staged_ ? Staging::kStageBytes : info.ep_attr->max_msg_size});
+  most_pieces_ = std::max<std::size_t>(1, std::min(info.tx_attr->iov_limit, info.tx_attr->rma_iov_limit));
+  const std::size_t most = info.tx_attr->size == 0 ? kMostUnderWay : std::min(info.tx_attr->size, kMostUnderWay);
+  ring_.resize(std::max<std::size_t>(most, 4));
+  held_back_ = Message{most_pieces_, std::min(kHeldBackBytes, chunk_bytes_)};
+}
+
+Result<std::shared_ptr<Connection>> Connection::open(const FabricOptions& options, Info info,
+                                                     const format::FabricAddress& address) {
+  PSNAM_TRY(Domain domain, Domain::open(std::move(info), options.local_address));
+  auto connection = std::make_shared<Connection>(options, std::move(domain));
+  PSNAM_CHECK(connection->greet(address));
+  return connection;
+}
+
+Status Connection::greet(const format::FabricAddress& address) {
+  std::array<char, 128> text{};
+  std::size_t bytes = text.size();
+  peer_ = fi_av_straddr(domain_.peers.get(), address.name.data(), text.data(), &bytes);
+  wake_ = Fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!wake_.valid()) return system_error("making an event descriptor of the fabric", errno);
+  PSNAM_TRY(endpoint_, domain_.make_endpoint());
+  if (fi_av_insert(domain_.peers.get(), address.name.data(), 1, &server_, 0, nullptr) != 1)
+    return Error{Code::unreachable,
+                 fmt::format("{} is no address of the fabric provider {}", peer_, provider_name(*domain_.info))};
+  hello_ = {address.key, address.base};
+  if (staged_) PSNAM_CHECK(staging_.prepare(domain_, domain_.needs(FI_MR_LOCAL)));
+  Lock lock{mutex_};
+  PSNAM_CHECK(post_read_behind(lock));
+  PSNAM_CHECK(await(lock, [this] { return tail_ == head_; }));
+  adopt_own_sockets(address.name);
+  return {};
+}
+
+void Connection::adopt_own_sockets(std::string_view server_name) {
+  if (!over_sockets(*domain_.info)) return;
+  adopt_sockets(server_name, options_.timeout);
+  std::array<char, 128> own{};
+  std::size_t bytes = own.size();
+  if (fi_getname(&endpoint_->fid, own.data(), &bytes) == 0) adopt_sockets({own.data(), bytes}, options_.timeout);
+}
+
+Status Connection::write(const RemoteRange& range, std::span<const Piece> pieces) {
+  Lock lock{mutex_};
+  if (failure_) return failure();
+  for (const Piece& piece : pieces) {
+    if (piece.bytes == 0) continue;
+    if (piece.bytes > kSmallBytes) {
+      PSNAM_CHECK(write_large(lock, in(range, piece)));
+      continue;
+    }
+    while (!held_back_.add(in(range, piece))) PSNAM_CHECK(write_held_back(lock, Answer::none));
+  }
+  return {};
+}
+
+Status Connection::write_large(Lock& lock, RemotePiece piece) {
+  while (piece.bytes > 0) {
+    const std::size_t now = std::min(piece.bytes, chunk_bytes_);
+    Message message{1, now};
+    [[maybe_unused]] const bool added = message.add({piece.local, piece.address, piece.key, now});
+    PSNAM_CHECK(post_write(lock, message, now >= kAnsweredBytes ? Answer::demanded : Answer::none));
+    piece.local += now;
+    piece.address += now;
+    piece.bytes -= now;
+  }
+  return {};
+}
+
+Status Connection::write_held_back(Lock& lock, Answer answer) {
+  // Another thread may hold back more while this one waits for room.
+  const Message message = held_back_;
+  held_back_.clear();
+  return message.empty() ? Status{} : post_write(lock, message, answer);
+}
+
+Status Connection::post_write(Lock& lock, const Message& message, Answer answer) {
+  Stage* stage = nullptr;
+  if (staged_) {
+    PSNAM_TRY(stage, reserve_stage(lock));
+    std::size_t filled = 0;
+    for (const RemotePiece& piece : message.pieces()) {
+      std::memcpy(stage->buffer + filled, piece.local, piece.bytes);
+      filled += piece.bytes;
+    }
+  }
+  const bool last_place = under_way() + 2 >= ring_.size() || (staged_ && !staging_.any_free());
+  const bool answered = answer == Answer::demanded || delivery_ || waiting_ > 0 || last_place;
+  std::uint64_t flags = FI_COMPLETION;
+  if (answered) flags |= FI_DELIVERY_COMPLETE;
+  if (!staged_ && message.bytes() <= inject_bytes_) flags |= FI_INJECT;
+  PSNAM_CHECK(post(lock, message, stage, true, flags));
+  uncovered_ = answered ? 0 : uncovered_ + 1;
+  // Moves what the sockets have room for by now.
+  if (answered && message.bytes() >= kAnsweredBytes) progress();
+  return failure_ ? Status{failure()} : Status{};
+}
+
+Status Connection::read(const RemoteRange& range, std::span<const Piece> pieces) {
+  Lock lock{mutex_};
+  if (failure_) return failure();
+  while (!pieces.empty()) {
+    std::size_t count = pieces_of_one_span(pieces, Stage::kMostCopies, Staging::kStageBytes);
+    if (count > most_pieces_) {
+      PSNAM_CHECK(read_span(lock, range, pieces.first(count)));
+    } else {
+      // Up to the next place where a span may begin.
+      count = std::max<std::size_t>(count, 1);
+      PSNAM_CHECK(read_plain(lock, range, pieces.first(count)));
+    }
+    pieces = pieces.subspan(count);
+  }
+  return {};
+}
+
+Status Connection::read_span(Lock& lock, const RemoteRange& range, std::span<const Piece> pieces) {
+  PSNAM_TRY(Stage* const stage, reserve_stage(lock));
+  const std::uint64_t begin = pieces.front().offset_bytes;
+  std::size_t bytes = 0;
+  for (const Piece& piece : pieces) {
+    const auto offset = static_cast<std::size_t>(piece.offset_bytes - begin);
+    stage->copies.push_back({piece.local, offset, piece.bytes});
+    bytes = offset + piece.bytes;
+  }
+  if (bytes == 0) {
+    staging_.give_back(stage);
+    return {};
+  }
+  Message message{1, bytes};
+  [[maybe_unused]] const bool added = message.add({stage->buffer, range.base + begin, range.key, bytes});
+  PSNAM_CHECK(post(lock, message, stage, false, FI_COMPLETION));
+  uncovered_ = 0;
+  return {};
+}
+
+Status Connection::read_plain(Lock& lock, const RemoteRange& range, std::span<const Piece> pieces) {
+  Message message{most_pieces_, chunk_bytes_};
+  for (const Piece& piece : pieces) {
+    RemotePiece rest = in(range, piece);
+    while (rest.bytes > 0) {
+      RemotePiece now = rest;
+      now.bytes = std::min(rest.bytes, chunk_bytes_);
+      while (!message.add(now)) {
+        PSNAM_CHECK(post_read(lock, message));
+        message.clear();
+      }
+      rest.local += now.bytes;
+      rest.address += now.bytes;
+      rest.bytes -= now.bytes;
+    }
+  }
+  return message.empty() ? Status{} : post_read(lock, message);
+}
+
+Status Connection::post_read(Lock& lock, const Message& message) {
+  Stage* stage = nullptr;
+  if (staged_) {
+    PSNAM_TRY(stage, reserve_stage(lock));
+    std::size_t offset = 0;
+    for (const RemotePiece& piece : message.pieces()) {
+      stage->copies.push_back({piece.local, offset, piece.bytes});
+      offset += piece.bytes;
+    }
+  }
+  PSNAM_CHECK(post(lock, message, stage, false, FI_COMPLETION));
+  uncovered_ = 0;
+  return {};
+}
+
+Status Connection::post_read_behind(Lock& lock) {
+  // Into no stage: who waits for a free one may have to do this first.
+  std::byte* const here = staged_ ? staging_.word() : reinterpret_cast<std::byte*>(&hello_word_);
+  Message message{1, sizeof hello_word_};
+  [[maybe_unused]] const bool added = message.add({here, hello_.base, hello_.key, sizeof hello_word_});
+  PSNAM_CHECK(post(lock, message, nullptr, false, FI_COMPLETION));
+  uncovered_ = 0;
+  return {};
+}
+
+Status Connection::post(Lock& lock, const Message& message, Stage* stage, bool write, std::uint64_t flags) {
+  PSNAM_TRY(Operation* const operation, reserve(lock));
+  operation->stage = stage;
+  std::array<iovec, Message::kMostPieces> here{};
+  std::array<fi_rma_iov, Message::kMostPieces> there{};
+  std::array<void*, Message::kMostPieces> descriptors{};
+  const auto pieces = message.pieces();
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    here[i] = {pieces[i].local, pieces[i].bytes};
+    there[i] = {pieces[i].address, pieces[i].bytes, pieces[i].key};
+    descriptors[i] = staging_.descriptor();  // without a stage these lie beside the stages, or need none
+  }
+  std::size_t here_count = pieces.size();
+  if (stage != nullptr) {
+    here[0] = {stage->buffer, message.bytes()};
+    descriptors[0] = stage->descriptor;
+    here_count = 1;
+  }
+  const fi_msg_rma what{here.data(),  descriptors.data(), here_count,          server_,
+                        there.data(), pieces.size(),      &operation->context, 0};
+  for (Patience patience = begin_waiting();;) {
+    const auto code = write ? fi_writemsg(endpoint_.get(), &what, flags) : fi_readmsg(endpoint_.get(), &what, flags);
+    if (code == 0) return {};
+    if (code != -FI_EAGAIN)
+      fail({Code::unreachable, fmt::format("the fabric connection to {} refuses an operation: {}", peer_,
+                                           fi_strerror(static_cast<int>(-code)))});
+    if (failure_) return failure();
+    PSNAM_CHECK(step(lock, patience, kRetrySleep));
+  }
+}
+
+Result<Connection::Operation*> Connection::reserve(Lock& lock) {
+  // Once full, it is emptied by half, so that the answer that this takes is worth it.
+  if (under_way() + 1 >= ring_.size()) {
+    PSNAM_CHECK(cover(lock));
+    PSNAM_CHECK(await(lock, [this] { return under_way() * 2 <= ring_.size(); }));
+  }
+  if (failure_) return failure();
+  Operation& operation = at(head_++);
+  operation.complete = false;
+  return &operation;
+}
+
+Result<Stage*> Connection::reserve_stage(Lock& lock) {
+  PSNAM_CHECK(staging_.prepare(domain_, domain_.needs(FI_MR_LOCAL)));
+  if (!staging_.any_free()) {
+    PSNAM_CHECK(cover(lock));
+    PSNAM_CHECK(await(lock, [this] { return staging_.any_free(); }));
+  }
+  return staging_.take();
+}
+
+Status Connection::flush() {
+  Lock lock{mutex_};
+  if (failure_) return failure();
+  PSNAM_CHECK(write_held_back(lock, Answer::demanded));
+  PSNAM_CHECK(cover(lock));
+  const std::uint64_t all = head_;
+  return await(lock, [this, all] { return tail_ >= all; });
+}
+
+/// Sees to it that completions may be read.
+Status Connection::cover(Lock& lock) { return uncovered_ == 0 ? Status{} : post_read_behind(lock); }
+
+template <class Done>
+Status Connection::await(Lock& lock, Done done) {
+  ++waiting_;
+  Patience patience = begin_waiting();
+  Status status;
+  while (status.ok() && !failure_ && !done()) status = step(lock, patience, options_.timeout);
+  --waiting_;
+  if (status.ok() && failure_) return failure();
+  return status;
+}
+
+Status Connection::step(Lock& lock, Patience& patience, std::chrono::milliseconds longest_sleep) {
+  progress();
+  if (failure_) return failure();
+  if (completed_ != patience.seen) {
+    patience = begin_waiting();
+    return {};
+  }
+  const auto now = Clock::now();
+  const auto waited = now - patience.since;
+  if (waited >= options_.timeout) {
+    fail({Code::unreachable,
+          fmt::format("nothing has moved on the fabric connection to {} for {} ms", peer_, options_.timeout.count())});
+    return failure();
+  }
+  if (waited < kSpin) {
+    lock.unlock();
+    if (waited > kSpinAlone) ::sched_yield();
+    lock.lock();
+  } else {
+    sleep(lock, std::min(patience.since + options_.timeout, now + longest_sleep));
+  }
+  return failure_ ? Status{failure()} : Status{};
+}
+
+void Connection::sleep(Lock& lock, Clock::time_point until) {
+  if (sleeping_) {
+    changed_.wait_until(lock, until);
+    return;
+  }
+  if (domain_.wait_fd < 0) until = std::min(until, Clock::now() + kRetrySleep);
+  if (domain_.wait_fd >= 0 && !domain_.may_sleep()) return;
+  sleeping_ = true;
+  lock.unlock();
+  std::array<pollfd, 2> events{{{wake_.get(), POLLIN, 0}, {domain_.wait_fd, POLLIN, 0}}};
+  const auto rest = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  ::poll(events.data(), events.size(), static_cast<int>(std::max<long>(rest, 0)));
+  if ((events[0].revents & POLLIN) != 0) {
+    std::uint64_t wakes = 0;
+    [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &wakes, sizeof wakes);
+  }
+  lock.lock();
+  sleeping_ = false;
+  changed_.notify_all();
+}
+
+void Connection::progress() {
+  if (failure_) return;
+  const std::uint64_t before = completed_;
+  std::array<fi_cq_entry, 32> entries{};
+  for (;;) {
+    const auto count = fi_cq_read(domain_.completions.get(), entries.data(), entries.size());
+    if (count == -FI_EAVAIL) return read_failure();
+    if (count == -FI_EAGAIN) break;
+    if (count < 0)
+      return fail({Code::unreachable, fmt::format("reading completions of the fabric connection to {}: {}", peer_,
+                                                  fi_strerror(static_cast<int>(-count)))});
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+      complete(*static_cast<Operation*>(entries[i].op_context));
+    if (static_cast<std::size_t>(count) < entries.size()) break;
+  }
+  if (completed_ == before || !sleeping_) return;
+  // The thread that sleeps does not see a completion that was read by this one.
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+  changed_.notify_all();
+}
+
+void Connection::complete(Operation& operation) {
+  ++completed_;
+  operation.complete = true;
+  if (operation.stage != nullptr) {
+    operation.stage->unpack();
+    staging_.give_back(std::exchange(operation.stage, nullptr));
+  }
+  while (tail_ != head_ && at(tail_).complete) ++tail_;
+}
+
+void Connection::read_failure() {
+  fi_cq_err_entry entry{};
+  if (fi_cq_readerr(domain_.completions.get(), &entry, 0) < 0) entry.err = FI_EIO;
+  fail({Code::unreachable,
+        fmt::format(
+            "an operation on the fabric connection to {} failed: {} (the server is gone, or refuses key, range or "
+            "right)",
+            peer_, fi_strerror(entry.err)),
+        entry.err});
+}
+
+void Connection::fail(Error error) {
+  if (failure_) return;
+  failure_ = std::make_unique<Error>(std::move(error));
+  alive_.store(false, std::memory_order_release);
+  // Only now the provider lets go of the buffers of what was under way.
+  endpoint_.reset();
+  held_back_.clear();
+  changed_.notify_all();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void Connection::abandon(std::string_view reason) {
+  const Lock lock{mutex_};
+  fail({Code::unreachable, fmt::format("the fabric connection to {} was given up: {}", peer_, reason)});
+}
+
+}  // namespace psnam::backends

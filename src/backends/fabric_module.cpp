@@ -1,0 +1,33 @@
+// The one thing that the module exports.
+#include <cstring>
+
+#include "backends/fabric_client.hpp"
+#include "backends/fabric_objects.hpp"
+#include "backends/fabric_server.hpp"
+#include "backends/signal_guard.hpp"
+
+namespace psnam::backends {
+namespace {
+
+/// libfabric looks for its providers when it is asked for the first time, and these may replace signal handlers.
+class LibFabric final : public Fabric {
+ public:
+  [[nodiscard]] Result<std::unique_ptr<FabricServer>> open_server(const FabricOptions& options) override {
+    const SignalGuard guard;
+    return open_fabric_server(options);
+  }
+  [[nodiscard]] Result<std::shared_ptr<FabricClient>> connect(const FabricOptions& options, std::string_view provider,
+                                                              std::string_view address) override {
+    const SignalGuard guard;
+    return connect_fabric(options, provider, address);
+  }
+};
+
+}  // namespace
+}  // namespace psnam::backends
+
+extern "C" __attribute__((visibility("default"))) psnam::backends::Fabric* psnam_fabric_open(const char* version) {
+  using namespace psnam::backends;
+  if (std::strcmp(version, kFabricVersion) != 0) return nullptr;
+  return std::make_unique<LibFabric>().release();
+}

@@ -1,0 +1,72 @@
+#include "nam/host.hpp"
+
+#include "nam/host_parts.hpp"
+#include "nam/session.hpp"
+#include "psnam_version.hpp"
+
+namespace psnam::nam {
+
+class NamHost::Impl final : public control::Acceptor {
+ public:
+  explicit Impl(backends::FabricOptions fabric) : parts{std::move(fabric)} {}
+
+  Result<std::unique_ptr<control::SessionHandler>> opened(const control::Peer& peer, std::uint64_t session) override {
+    return std::unique_ptr<control::SessionHandler>{std::make_unique<Session>(parts, peer, session)};
+  }
+  Status open_store(StoreOptions options, std::string address);
+  Status open_server(control::ServerOptions options, const std::string& name,
+                     const std::vector<control::Address>& listen);
+
+  HostParts parts;
+  format::Uuid instance = format::random_uuid();
+  std::unique_ptr<control::Server> server;  ///< its sessions use the parts
+};
+
+Status NamHost::Impl::open_store(StoreOptions options, std::string address) {
+  options.serving = Serving{.instance = instance,
+                            .lives = [this](std::uint64_t session) { return parts.sessions.lives(session); },
+                            .address = std::move(address)};
+  PSNAM_TRY(parts.store, Store::open(options));
+  return {};
+}
+
+Status NamHost::Impl::open_server(control::ServerOptions options, const std::string& name,
+                                  const std::vector<control::Address>& listen) {
+  const format::NodeRecord node = parts.store->node();
+  options.facts.instance = instance;
+  options.facts.store = node.store;
+  options.facts.host = node.host;
+  options.facts.store_path = node.path;
+  options.facts.name = name;
+  options.facts.software_version = kVersion;
+  PSNAM_TRY(options.facts.boot, this_boot());
+  PSNAM_TRY(server, control::Server::create(std::move(options), *this));
+  for (const control::Address& address : listen) PSNAM_CHECK(server->listen(address));
+  return {};
+}
+
+NamHost::NamHost(std::unique_ptr<Impl> impl) noexcept : impl_{std::move(impl)} {}
+NamHost::~NamHost() = default;
+
+Result<std::unique_ptr<NamHost>> NamHost::start(HostOptions options) {
+  if (options.listen.empty())
+    return Error{Code::invalid_argument, "a server without an address to listen at reaches nobody"};
+  std::string address = options.listen.front().text();
+  for (const auto& one : options.listen)
+    if (one.local()) address = one.text();
+  auto impl = std::make_unique<Impl>(std::move(options.fabric));
+  PSNAM_CHECK(impl->open_store(std::move(options.store), std::move(address)));
+  PSNAM_CHECK(impl->open_server(std::move(options.server), options.name, options.listen));
+  return std::unique_ptr<NamHost>{new NamHost{std::move(impl)}};
+}
+
+Status NamHost::run() { return impl_->server->run(); }
+void NamHost::stop() noexcept { impl_->server->stop(); }
+const std::vector<control::Address>& NamHost::listening() const noexcept { return impl_->server->listening(); }
+Store& NamHost::store() noexcept { return *impl_->parts.store; }
+Collected NamHost::released_at_open() const { return impl_->parts.store->released_at_open(); }
+control::ServerCounters NamHost::counters() const noexcept { return impl_->server->counters(); }
+std::string NamHost::provider() const { return impl_->parts.fabric.provider(); }
+std::uint64_t NamHost::quarantined_bytes() { return impl_->parts.memory.quarantined_bytes(); }
+
+}  // namespace psnam::nam

@@ -1,0 +1,42 @@
+// What the sessions of a server share.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "nam/helpers.hpp"
+#include "nam/memory_table.hpp"
+#include "nam/session_memory.hpp"
+#include "nam/session_table.hpp"
+#include "nam/store.hpp"
+
+namespace psnam::nam {
+
+struct HostParts {
+  /// Jobs that may wait for others, at a time.
+  static constexpr std::size_t kMostHelpers = 4096;
+
+  explicit HostParts(backends::FabricOptions fabric_options) : fabric{std::move(fabric_options)} {}
+
+  std::unique_ptr<Store> store;  ///< decides as the server itself; sessions have their own view of it
+  SessionTable sessions;
+  MemoryTable memory;
+  FabricSource fabric;
+  Helpers helpers{kMostHelpers};
+
+  /// The server's own mapping of a root.
+  [[nodiscard]] Result<std::shared_ptr<RootMapping>> map_root(std::uint64_t root_id) {
+    return memory.get(root_id, [&] { return store->memory_descriptor(root_id, Protection::read_write); });
+  }
+  /// Whether a use of the session, with at least this right, has the range in it; that use.
+  [[nodiscard]] std::optional<SharedUse> covering_use(std::uint64_t session, const GrantedRange& range);
+  /// A use has ended for its sessions: what they held by it alone is taken from them.
+  void after_use(const SharedUse& use);
+  /// Puts nobody's pages in the place of those roots that are no more.
+  void retire_released(std::span<const std::uint64_t> roots);
+  /// Has a helper let go of agents: that may wait.
+  void let_go(std::vector<std::shared_ptr<ServedAgent>> agents);
+};
+
+}  // namespace psnam::nam

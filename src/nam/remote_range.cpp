@@ -1,0 +1,70 @@
+#include "nam/remote_range.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+
+namespace psnam::nam {
+
+Result<std::shared_ptr<backends::RemoteMemory>> RemoteRange::open(std::shared_ptr<ClientLink> link, RangeOfRoot range) {
+  const std::shared_ptr<RemoteRange> opened{new RemoteRange{std::move(link), range}};
+  PSNAM_CHECK(opened->reach());
+  return std::shared_ptr<RemoteMemory>{opened};
+}
+
+RemoteRange::~RemoteRange() {
+  // The key is of no use to anybody else; the server forgets it with the connection if it does not hear of this.
+  if (reached_.key != 0 && reached_.connection->alive()) {
+    const auto forgotten = link_->ask<reply::Done>(request::ForgetMemory{reached_.key});
+    if (!forgotten) log::debug("a key is kept until the session ends: {}", forgotten.error().message);
+  }
+  reached_ = {};
+  if (object_id_ != 0) link_->let_go(object_id_);
+}
+
+/// A key over the present connection. Under the mutex, or before anybody else has this.
+Status RemoteRange::reach() {
+  if (object_id_ != 0) PSNAM_CHECK(link_->require_there(object_id_));
+  PSNAM_TRY(auto connection, link_->fabric());
+  const request::OpenRange request{range_.root_id, range_.offset_bytes, range_.bytes, range_.right, true};
+  PSNAM_TRY(const auto granted, link_->ask<reply::Range>(request));
+  if (granted.mapped || (granted.key == 0 && range_.bytes != 0)) return link_->unexpected(request);
+  const auto protection = range_.right == AccessRight::read_only ? Protection::read_only : Protection::read_write;
+  auto memory = connection->open(granted.key, granted.base, range_.bytes, protection);
+  reached_ = {.connection = std::move(connection), .memory = std::move(memory), .key = granted.key};
+  if (object_id_ == 0) {
+    object_id_ = granted.object.id;
+    link_->hold(granted.object);
+  }
+  return {};
+}
+
+Result<std::shared_ptr<backends::RemoteMemory>> RemoteRange::ready() {
+  const std::lock_guard lock{mutex_};
+  if (!pending_ && !reached_.connection->alive()) PSNAM_CHECK(reach());
+  pending_ = true;
+  return reached_.memory;
+}
+
+Status RemoteRange::write(std::span<const backends::Piece> pieces) {
+  PSNAM_TRY(const auto memory, ready());
+  return memory->write(pieces);
+}
+
+Status RemoteRange::read(std::span<const backends::Piece> pieces) {
+  PSNAM_TRY(const auto memory, ready());
+  return memory->read(pieces);
+}
+
+Status RemoteRange::flush() {
+  std::shared_ptr<backends::RemoteMemory> memory;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!pending_) return {};
+    pending_ = false;
+    memory = reached_.memory;
+  }
+  return memory->flush();
+}
+
+}  // namespace psnam::nam
