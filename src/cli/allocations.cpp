@@ -92,7 +92,7 @@ Result<nam::AllocationRequest> request_of(const AllocationWish& wish) {
 }
 
 std::string not_found(const std::string& text, const Invocation& invocation, const Contents& contents) {
-  const std::string folder = invocation.folder().string();
+  const std::string folder = invocation.place();
   if (const auto id = number_of(text)) {
     if (const auto* const report = contents.window(*id))
       return fmt::format("{} is no allocation but the window \"{}\"; namctl rm removes windows", text,
@@ -150,7 +150,7 @@ Result<Outcome> allocate(const Invocation& invocation, const AllocationWish& wis
   if (wish.for_eval) return Outcome{.output = fmt::format("export {}={}\n", kVariable, id)};
   if (!invocation.json) return Outcome{.output = fmt::format("{}\n", id)};
   JsonWriter json;
-  json.begin_object().member("store", invocation.folder().string());
+  json.begin_object().member("store", invocation.place());
   nam::AllocationReport report;
   report.allocation = made.allocation;
   report.largest_free_bytes = made.allocation.size_bytes;

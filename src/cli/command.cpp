@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "nam/client.hpp"
+#include "nam/store.hpp"
+
 namespace psnam::cli {
 
 std::optional<std::string> Invocation::variable(std::string_view name) const {
@@ -15,16 +18,29 @@ std::filesystem::path Invocation::folder() const {
   return nam::store_folder(named);
 }
 
+std::optional<std::string> Invocation::manager() const {
+  if (!manager_argument.empty()) return manager_argument;
+  if (!store_argument.empty()) return std::nullopt;
+  return variable("PSNAM_MANAGER");
+}
+
+std::string Invocation::place() const { return manager().value_or(folder().string()); }
+
+Result<Options> Invocation::options() const {
+  PSNAM_TRY(Options options, parse_options(environment));
+  options.store = folder().string();
+  options.manager = manager().value_or("");
+  return options;
+}
+
 namespace {
 
 Result<std::unique_ptr<nam::Service>> open(const Invocation& invocation, bool make) {
-  // A store named on the command line is meant, whatever manager the environment names.
-  const auto manager = invocation.variable("PSNAM_MANAGER");
-  if (manager && invocation.store_argument.empty())
-    return Error{
-        Code::unsupported,
-        fmt::format("PSNAM_MANAGER = \"{}\": this version reaches no manager; unset it, or name a store by --store",
-                    *manager)};
+  if (invocation.manager()) {
+    PSNAM_TRY(const Options options, invocation.options());
+    PSNAM_TRY(auto client, nam::Client::connect(options));
+    return std::unique_ptr<nam::Service>{std::move(client)};
+  }
   PSNAM_TRY(auto store, nam::Store::open({.folder = invocation.folder(), .create = make}));
   return std::unique_ptr<nam::Service>{std::move(store)};
 }

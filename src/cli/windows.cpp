@@ -20,7 +20,7 @@ std::string not_found(const std::string& name, const Invocation& invocation, con
       return fmt::format("the window \"{}\" is volatile: it goes with the job that uses it", name);
     if (!report.window.name.empty()) known.push_back(report.window.name);
   }
-  std::string message = fmt::format("no window is called \"{}\" in {}", name, invocation.folder().string());
+  std::string message = fmt::format("no window is called \"{}\" in {}", name, invocation.place());
   const auto near = similar(name, known);
   if (!near.empty()) message += fmt::format("; did you mean {}?", fmt::join(near, ", "));
   return message;
@@ -142,7 +142,7 @@ std::string removed_json(const std::vector<Removed>& removed, const std::vector<
 
 std::string list_json(const Invocation& invocation, const Contents& contents) {
   JsonWriter json;
-  json.begin_object().member("store", invocation.folder().string()).key("windows").begin_array();
+  json.begin_object().member("store", invocation.place()).key("windows").begin_array();
   for (const auto& report : contents.windows()) {
     json.begin_object();
     put_window(json, report);
@@ -158,7 +158,7 @@ std::string list_json(const Invocation& invocation, const Contents& contents) {
 }
 
 std::string windows_text(const Invocation& invocation, const Contents& contents) {
-  if (contents.windows().empty()) return fmt::format("no windows in {}\n", invocation.folder().string());
+  if (contents.windows().empty()) return fmt::format("no windows in {}\n", invocation.place());
   Table table{{"NAME", "SIZE", "RANKS", "STRUCTURE", "CONSISTENCY", "JOBS", "MODE", "OWNER", "CREATED"}, {1, 2, 5}};
   for (const auto& report : contents.windows()) {
     const auto& window = report.window;

@@ -1,0 +1,11 @@
+// What the settings mean to the host.
+#pragma once
+
+#include "daemon/settings.hpp"
+#include "nam/host.hpp"
+
+namespace psnam::daemon {
+
+[[nodiscard]] nam::HostOptions host_options(const Settings& settings);
+
+}  // namespace psnam::daemon
