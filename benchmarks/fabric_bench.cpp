@@ -378,6 +378,25 @@ double bandwidth_GBs(const std::function<void(std::size_t, std::size_t)>& operat
   return static_cast<double>(bytes * count * batches) / seconds / 1e9;
 }
 
+using Results = std::map<std::string, Samples[3]>;
+
+void print_table(const std::string& provider, const std::vector<std::string>& order, Results& results) {
+  fmt::print("provider {}; 8 B in microseconds, the others in GB/s; ratios are medians of the rounds' own\n", provider);
+  fmt::print("{:<16}{:>12}{:>12}{:>12}{:>16}{:>16}\n", "", "backend", "libfabric", "TCP stream", "to libfabric",
+             "to TCP stream");
+  for (const std::string& name : order) {
+    const auto& of = results[name];
+    Samples to_raw;
+    Samples to_stream;
+    for (std::size_t i = 0; i < of[0].size(); ++i) {
+      to_raw.push_back(of[0][i] / of[1][i]);
+      to_stream.push_back(of[0][i] / of[2][i]);
+    }
+    fmt::print("{:<16}{:>12.2f}{:>12.2f}{:>12.2f}{:>16.2f}{:>16.2f}\n", name, median(of[0]), median(of[1]),
+               median(of[2]), median(to_raw), median(to_stream));
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -395,7 +414,7 @@ int main(int count, char** arguments) {
   for (const ServerProcess& server : servers) server.pause();
 
   const std::size_t sizes[] = {4096, 16384, 65536, 262144, 1048576, 4194304, 16777216};
-  std::map<std::string, Samples[3]> results;
+  Results results;
   std::vector<std::string> order{"put 8 B", "get 8 B"};
   for (const std::size_t bytes : sizes) order.push_back(fmt::format("put {} KiB", bytes / 1024));
   for (const std::size_t bytes : sizes) order.push_back(fmt::format("get {} KiB", bytes / 1024));
@@ -413,19 +432,6 @@ int main(int count, char** arguments) {
       servers[who].pause();
     }
 
-  fmt::print("provider {}; 8 B in microseconds, the others in GB/s; ratios are medians of the rounds' own\n", provider);
-  fmt::print("{:<16}{:>12}{:>12}{:>12}{:>16}{:>16}\n", "", "backend", "libfabric", "TCP stream", "to libfabric",
-             "to TCP stream");
-  for (const std::string& name : order) {
-    const auto& of = results[name];
-    Samples to_raw;
-    Samples to_stream;
-    for (std::size_t i = 0; i < of[0].size(); ++i) {
-      to_raw.push_back(of[0][i] / of[1][i]);
-      to_stream.push_back(of[0][i] / of[2][i]);
-    }
-    fmt::print("{:<16}{:>12.2f}{:>12.2f}{:>12.2f}{:>16.2f}{:>16.2f}\n", name, median(of[0]), median(of[1]),
-               median(of[2]), median(to_raw), median(to_stream));
-  }
+  print_table(provider, order, results);
   return 0;
 }

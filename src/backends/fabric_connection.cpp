@@ -1,8 +1,6 @@
 #include "backends/fabric_connection.hpp"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,14 +13,11 @@
 namespace psnam::backends {
 namespace {
 
-constexpr std::chrono::microseconds kSpin{100};      // then a waiting thread sleeps
-constexpr std::chrono::microseconds kSpinAlone{2};  // then it offers its processor to others between two looks
-constexpr std::chrono::milliseconds kRetrySleep{
-    1};  // of who waits to hand over an operation: nothing tells when it may
 constexpr std::size_t kMostUnderWay = 256;
 constexpr std::size_t kSmallBytes = 4096;  // up to here a piece is held back to be sent with others
 constexpr std::size_t kHeldBackBytes = 8192;
-constexpr std::size_t kAnsweredBytes = std::size_t{64} << 10;  // from here an answer costs little beside the bytes
+// After so many bytes an answer costs little beside them.
+constexpr std::size_t kAnsweredBytes = std::size_t{256} << 10;
 
 bool keeps_order(const fi_info& info) noexcept {
   const std::uint64_t order = info.tx_attr->msg_order;
@@ -53,7 +48,9 @@ Connection::Connection(FabricOptions options, Domain domain) noexcept
 
 Result<std::shared_ptr<Connection>> Connection::open(const FabricOptions& options, Info info,
                                                      const format::FabricAddress& address) {
-  PSNAM_TRY(Domain domain, Domain::open(std::move(info), options.local_address));
+  // A thread of the provider's would make a broken connection anew at any time.
+  const Waiting waiting = descriptor_brings_thread(*info) ? Waiting::by_looking : Waiting::by_descriptor;
+  PSNAM_TRY(Domain domain, Domain::open(std::move(info), options.local_address, waiting));
   auto connection = std::make_shared<Connection>(options, std::move(domain));
   PSNAM_CHECK(connection->greet(address));
   return connection;
@@ -80,10 +77,10 @@ Status Connection::greet(const format::FabricAddress& address) {
 
 void Connection::adopt_own_sockets(std::string_view server_name) {
   if (!over_sockets(*domain_.info)) return;
-  adopt_sockets(server_name, options_.timeout);
   std::array<char, 128> own{};
   std::size_t bytes = own.size();
-  if (fi_getname(&endpoint_->fid, own.data(), &bytes) == 0) adopt_sockets({own.data(), bytes}, options_.timeout);
+  if (fi_getname(&endpoint_->fid, own.data(), &bytes) != 0) bytes = 0;
+  adopt_sockets(server_name, {own.data(), bytes}, options_.timeout);
 }
 
 Status Connection::write(const RemoteRange& range, std::span<const Piece> pieces) {
@@ -105,7 +102,7 @@ Status Connection::write_large(Lock& lock, RemotePiece piece) {
     const std::size_t now = std::min(piece.bytes, chunk_bytes_);
     Message message{1, now};
     [[maybe_unused]] const bool added = message.add({piece.local, piece.address, piece.key, now});
-    PSNAM_CHECK(post_write(lock, message, now >= kAnsweredBytes ? Answer::demanded : Answer::none));
+    PSNAM_CHECK(post_write(lock, message, Answer::none));
     piece.local += now;
     piece.address += now;
     piece.bytes -= now;
@@ -131,15 +128,14 @@ Status Connection::post_write(Lock& lock, const Message& message, Answer answer)
     }
   }
   const bool last_place = under_way() + 2 >= ring_.size() || (staged_ && !staging_.any_free());
-  const bool answered = answer == Answer::demanded || delivery_ || waiting_ > 0 || last_place;
+  const bool answered = answer == Answer::demanded || delivery_ || waiting_ > 0 || last_place ||
+                        unseen_bytes_ + message.bytes() >= kAnsweredBytes;
   std::uint64_t flags = FI_COMPLETION;
   if (answered) flags |= FI_DELIVERY_COMPLETE;
   if (!staged_ && message.bytes() <= inject_bytes_) flags |= FI_INJECT;
   PSNAM_CHECK(post(lock, message, stage, true, flags));
   uncovered_ = answered ? 0 : uncovered_ + 1;
-  // Moves what the sockets have room for by now.
-  if (answered && message.bytes() >= kAnsweredBytes) progress();
-  return failure_ ? Status{failure()} : Status{};
+  return keep_moving(message.bytes());
 }
 
 Status Connection::read(const RemoteRange& range, std::span<const Piece> pieces) {
@@ -176,7 +172,7 @@ Status Connection::read_span(Lock& lock, const RemoteRange& range, std::span<con
   [[maybe_unused]] const bool added = message.add({stage->buffer, range.base + begin, range.key, bytes});
   PSNAM_CHECK(post(lock, message, stage, false, FI_COMPLETION));
   uncovered_ = 0;
-  return {};
+  return keep_moving(bytes);
 }
 
 Status Connection::read_plain(Lock& lock, const RemoteRange& range, std::span<const Piece> pieces) {
@@ -210,7 +206,7 @@ Status Connection::post_read(Lock& lock, const Message& message) {
   }
   PSNAM_CHECK(post(lock, message, stage, false, FI_COMPLETION));
   uncovered_ = 0;
-  return {};
+  return keep_moving(message.bytes());
 }
 
 Status Connection::post_read_behind(Lock& lock) {
@@ -284,6 +280,13 @@ Status Connection::flush() {
   return await(lock, [this, all] { return tail_ >= all; });
 }
 
+Status Connection::keep_moving(std::size_t bytes) {
+  unseen_bytes_ += bytes;
+  if (unseen_bytes_ < kAnsweredBytes || uncovered_ > 0) return {};
+  progress();
+  return failure_ ? Status{failure()} : Status{};
+}
+
 /// Sees to it that completions may be read.
 Status Connection::cover(Lock& lock) { return uncovered_ == 0 ? Status{} : post_read_behind(lock); }
 
@@ -296,111 +299,6 @@ Status Connection::await(Lock& lock, Done done) {
   --waiting_;
   if (status.ok() && failure_) return failure();
   return status;
-}
-
-Status Connection::step(Lock& lock, Patience& patience, std::chrono::milliseconds longest_sleep) {
-  progress();
-  if (failure_) return failure();
-  if (completed_ != patience.seen) {
-    patience = begin_waiting();
-    return {};
-  }
-  const auto now = Clock::now();
-  const auto waited = now - patience.since;
-  if (waited >= options_.timeout) {
-    fail({Code::unreachable,
-          fmt::format("nothing has moved on the fabric connection to {} for {} ms", peer_, options_.timeout.count())});
-    return failure();
-  }
-  if (waited < kSpin) {
-    lock.unlock();
-    if (waited > kSpinAlone) ::sched_yield();
-    lock.lock();
-  } else {
-    sleep(lock, std::min(patience.since + options_.timeout, now + longest_sleep));
-  }
-  return failure_ ? Status{failure()} : Status{};
-}
-
-void Connection::sleep(Lock& lock, Clock::time_point until) {
-  if (sleeping_) {
-    changed_.wait_until(lock, until);
-    return;
-  }
-  if (domain_.wait_fd < 0) until = std::min(until, Clock::now() + kRetrySleep);
-  if (domain_.wait_fd >= 0 && !domain_.may_sleep()) return;
-  sleeping_ = true;
-  lock.unlock();
-  std::array<pollfd, 2> events{{{wake_.get(), POLLIN, 0}, {domain_.wait_fd, POLLIN, 0}}};
-  const auto rest = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-  ::poll(events.data(), events.size(), static_cast<int>(std::max<long>(rest, 0)));
-  if ((events[0].revents & POLLIN) != 0) {
-    std::uint64_t wakes = 0;
-    [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &wakes, sizeof wakes);
-  }
-  lock.lock();
-  sleeping_ = false;
-  changed_.notify_all();
-}
-
-void Connection::progress() {
-  if (failure_) return;
-  const std::uint64_t before = completed_;
-  std::array<fi_cq_entry, 32> entries{};
-  for (;;) {
-    const auto count = fi_cq_read(domain_.completions.get(), entries.data(), entries.size());
-    if (count == -FI_EAVAIL) return read_failure();
-    if (count == -FI_EAGAIN) break;
-    if (count < 0)
-      return fail({Code::unreachable, fmt::format("reading completions of the fabric connection to {}: {}", peer_,
-                                                  fi_strerror(static_cast<int>(-count)))});
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-      complete(*static_cast<Operation*>(entries[i].op_context));
-    if (static_cast<std::size_t>(count) < entries.size()) break;
-  }
-  if (completed_ == before || !sleeping_) return;
-  // The thread that sleeps does not see a completion that was read by this one.
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
-  changed_.notify_all();
-}
-
-void Connection::complete(Operation& operation) {
-  ++completed_;
-  operation.complete = true;
-  if (operation.stage != nullptr) {
-    operation.stage->unpack();
-    staging_.give_back(std::exchange(operation.stage, nullptr));
-  }
-  while (tail_ != head_ && at(tail_).complete) ++tail_;
-}
-
-void Connection::read_failure() {
-  fi_cq_err_entry entry{};
-  if (fi_cq_readerr(domain_.completions.get(), &entry, 0) < 0) entry.err = FI_EIO;
-  fail({Code::unreachable,
-        fmt::format(
-            "an operation on the fabric connection to {} failed: {} (the server is gone, or refuses key, range or "
-            "right)",
-            peer_, fi_strerror(entry.err)),
-        entry.err});
-}
-
-void Connection::fail(Error error) {
-  if (failure_) return;
-  failure_ = std::make_unique<Error>(std::move(error));
-  alive_.store(false, std::memory_order_release);
-  // Only now the provider lets go of the buffers of what was under way.
-  endpoint_.reset();
-  held_back_.clear();
-  changed_.notify_all();
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
-}
-
-void Connection::abandon(std::string_view reason) {
-  const Lock lock{mutex_};
-  fail({Code::unreachable, fmt::format("the fabric connection to {} was given up: {}", peer_, reason)});
 }
 
 }  // namespace psnam::backends

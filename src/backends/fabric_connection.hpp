@@ -23,6 +23,7 @@
 #include "backends/fabric.hpp"
 #include "backends/fabric_message.hpp"
 #include "backends/fabric_objects.hpp"
+#include "backends/fabric_pace.hpp"
 #include "backends/fabric_staging.hpp"
 #include "format/fabric_address.hpp"
 
@@ -36,7 +37,8 @@ class Connection {
   Connection(FabricOptions options, Domain domain) noexcept;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection() = default;
+  /// What is still under way ends before what it refers to.
+  ~Connection() { endpoint_.reset(); }
 
   /// `pieces` are inside what the server registered; those of zero bytes are skipped.
   [[nodiscard]] Status write(const RemoteRange& range, std::span<const Piece> pieces);
@@ -49,6 +51,8 @@ class Connection {
   using Lock = std::unique_lock<std::mutex>;
   using Clock = std::chrono::steady_clock;
   enum class Answer { none, demanded };
+  // Of who waits for what no descriptor tells.
+  static constexpr std::chrono::milliseconds kRetrySleep{1};
 
   struct Operation {
     fi_context2 context{};  // first: its address is what a completion names
@@ -76,12 +80,14 @@ class Connection {
 
   [[nodiscard]] Result<Operation*> reserve(Lock& lock);
   [[nodiscard]] Result<Stage*> reserve_stage(Lock& lock);
+  /// Lets the sockets take and bring what they can, now and then while operations are started.
+  [[nodiscard]] Status keep_moving(std::size_t bytes);
   [[nodiscard]] Status cover(Lock& lock);
   template <class Done>
   [[nodiscard]] Status await(Lock& lock, Done done);
   /// Reads completions, and waits a moment if there were none.
   [[nodiscard]] Status step(Lock& lock, Patience& patience, std::chrono::milliseconds longest_sleep);
-  void sleep(Lock& lock, Clock::time_point until);
+  void block(Lock& lock, Clock::time_point until);
   void progress();
   void complete(Operation& operation);
   void read_failure();
@@ -110,12 +116,14 @@ class Connection {
   std::size_t chunk_bytes_;
   std::size_t most_pieces_;
   std::vector<Operation> ring_;
-  std::uint64_t head_ = 0;       // operations ever started
-  std::uint64_t tail_ = 0;       // of these complete, all before it too
-  std::uint64_t completed_ = 0;  // completions ever seen
-  std::size_t uncovered_ = 0;    // writes without an answer since the last operation with one
-  int waiting_ = 0;              // threads inside await
-  bool sleeping_ = false;        // one sleeps on the descriptor
+  std::uint64_t head_ = 0;        // operations ever started
+  std::uint64_t tail_ = 0;        // of these complete, all before it too
+  std::uint64_t completed_ = 0;   // completions ever seen
+  std::size_t unseen_bytes_ = 0;  // moved since completions were last looked for
+  std::size_t uncovered_ = 0;     // writes without an answer since the last operation with one
+  Pace pace_;
+  int waiting_ = 0;        // threads inside await
+  bool sleeping_ = false;  // one sleeps on the descriptor
   Message held_back_;
   std::atomic<bool> alive_ = true;
   std::unique_ptr<Error> failure_;

@@ -1,5 +1,7 @@
 // The one thing that the module exports.
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "backends/fabric_client.hpp"
 #include "backends/fabric_objects.hpp"
@@ -14,12 +16,23 @@ class LibFabric final : public Fabric {
  public:
   [[nodiscard]] Result<std::unique_ptr<FabricServer>> open_server(const FabricOptions& options) override {
     const SignalGuard guard;
+    prepare();
     return open_fabric_server(options);
   }
   [[nodiscard]] Result<std::shared_ptr<FabricClient>> connect(const FabricOptions& options, std::string_view provider,
                                                               std::string_view address) override {
     const SignalGuard guard;
+    prepare();
     return connect_fabric(options, provider, address);
+  }
+
+ private:
+  /// libfabric's cache of registrations puts hooks into the memory functions of the whole process, only for adapters
+  /// that need registered memory; we do not use it. It is read once, so that an MPI library that was there first keeps
+  /// its own.
+  static void prepare() {
+    std::error_code none;
+    if (std::filesystem::exists("/sys/class/infiniband", none)) ::setenv("FI_MR_CACHE_MAX_COUNT", "0", 0);
   }
 };
 

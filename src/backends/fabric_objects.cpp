@@ -24,6 +24,7 @@ constexpr std::array<Provider, 5> kProviders{{
     {"net", "net", true},  // what "tcp" was called before libfabric 1.18
 }};
 constexpr std::string_view kLoopback = "127.0.0.1";
+constexpr std::size_t kCompletions = 1024;  // more than any connection has under way
 constexpr std::uint32_t kApiVersion = FI_VERSION(1, 15);
 
 std::string known_providers() {
@@ -48,7 +49,10 @@ Info make_hints(const Provider& provider, bool ordered) {
 
 /// Null if the provider is not to be had.
 Info ask(const Provider& provider, const std::string& local_address) {
-  const std::string address = local_address.empty() && provider.sockets ? std::string{kLoopback} : local_address;
+  std::string address = local_address.empty() && provider.sockets ? std::string{kLoopback} : local_address;
+  // As a socket for both families names an address of the older one.
+  constexpr std::string_view kMapped = "::ffff:";
+  if (address.starts_with(kMapped) && address.find('.') != std::string::npos) address.erase(0, kMapped.size());
   const char* const node = address.empty() ? nullptr : address.c_str();
   for (const bool ordered : {true, false}) {
     const Info hints = make_hints(provider, ordered);
@@ -104,15 +108,18 @@ bool over_sockets(const fi_info& info) noexcept {
   return false;
 }
 
+bool descriptor_brings_thread(const fi_info& info) noexcept { return provider_name(info) == "tcp"; }
+
 namespace {
 
-Status open_completions(Domain& domain) {
+Status open_completions(Domain& domain, Waiting waiting) {
   fi_cq_attr attributes{};
   attributes.format = FI_CQ_FORMAT_CONTEXT;
-  attributes.wait_obj = FI_WAIT_FD;
+  attributes.size = kCompletions;
+  attributes.wait_obj = waiting == Waiting::by_descriptor ? FI_WAIT_FD : FI_WAIT_NONE;
   fid_cq* queue = nullptr;
   int code = fi_cq_open(domain.domain.get(), &attributes, &queue, nullptr);
-  if (code != 0) {
+  if (code != 0 && attributes.wait_obj != FI_WAIT_NONE) {
     attributes.wait_obj = FI_WAIT_NONE;
     code = fi_cq_open(domain.domain.get(), &attributes, &queue, nullptr);
   }
@@ -125,7 +132,7 @@ Status open_completions(Domain& domain) {
 
 }  // namespace
 
-Result<Domain> Domain::open(Info info, std::string local_address) {
+Result<Domain> Domain::open(Info info, std::string local_address, Waiting waiting) {
   Domain domain;
   domain.local_address = std::move(local_address);
   domain.info = std::move(info);
@@ -143,7 +150,7 @@ Result<Domain> Domain::open(Info info, std::string local_address) {
   if (const int code = fi_av_open(of_fabric, &attributes, &peers, nullptr); code != 0)
     return fabric_error("opening an address table of the fabric", code);
   domain.peers.reset(peers);
-  PSNAM_CHECK(open_completions(domain));
+  PSNAM_CHECK(open_completions(domain, waiting));
   return domain;
 }
 

@@ -39,6 +39,11 @@ using Info = std::unique_ptr<fi_info, FreeInfo>;
 [[nodiscard]] std::string provider_name(const fi_info& info);
 /// True if the bytes move over TCP sockets of this process.
 [[nodiscard]] bool over_sockets(const fi_info& info) noexcept;
+/// True if a descriptor to wait on costs a thread of the provider's, which then works at times of its own.
+[[nodiscard]] bool descriptor_brings_thread(const fi_info& info) noexcept;
+
+/// Whether somebody wants to sleep until there are completions.
+enum class Waiting { by_looking, by_descriptor };
 
 /// What endpoints of one local address share. Members are closed from the last to the first.
 struct Domain {
@@ -50,7 +55,7 @@ struct Domain {
   Fid<fid_cq> completions;
   int wait_fd = -1;  ///< readable when `completions` may have something; -1: the provider has none
 
-  [[nodiscard]] static Result<Domain> open(Info info, std::string local_address);
+  [[nodiscard]] static Result<Domain> open(Info info, std::string local_address, Waiting waiting);
   /// A ready endpoint.
   [[nodiscard]] Result<Fid<fid_ep>> make_endpoint() const;
   /// True if it may be slept on wait_fd: nothing is there that it would not show.

@@ -10,13 +10,14 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <limits>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "backends/fabric_objects.hpp"
-#include "backends/fabric_sockets.hpp"
+#include "backends/fabric_pace.hpp"
 #include "base/log.hpp"
 #include "format/fabric_address.hpp"
 
@@ -49,11 +50,16 @@ class Core {
     PSNAM_CHECK(watch(wake_.get()));
     PSNAM_TRY(const Domain* const first, domain_of({}));
     provider_ = provider_name(*first->info);
+    // Signals are for the other threads of the program.
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
     thread_ = std::thread{[this] { serve(); }};
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return {};
   }
 
-  const FabricOptions& options() const noexcept { return options_; }
   const std::string& provider() const noexcept { return provider_; }
 
   /// Runs `action` while the thread is in no function of libfabric.
@@ -72,7 +78,7 @@ class Core {
     for (const auto& place : places_)
       if (place->address == address) return &place->domain;
     PSNAM_TRY(Info info, find_provider(provider_.empty() ? options_.provider : provider_, address));
-    PSNAM_TRY(Domain domain, Domain::open(std::move(info), address));
+    PSNAM_TRY(Domain domain, Domain::open(std::move(info), address, Waiting::by_descriptor));
     if (domain.wait_fd >= 0) PSNAM_CHECK(watch(domain.wait_fd));
     auto place = std::make_unique<Place>(Place{address, std::move(domain)});
     Domain* const made = &place->domain;
@@ -107,20 +113,28 @@ class Core {
 
   void serve() {
     while (!stop_.load()) {
-      for (const auto end = Clock::now() + kSpin; Clock::now() < end && !stop_.load();) {
-        progress();
-        // A client on the same processor goes first: this thread waits for what that one does.
-        ::sched_yield();
+      for (auto end = Clock::now() + kSpin; Clock::now() < end && !stop_.load();) {
+        if (progress())
+          end = Clock::now() + kSpin;
+        else
+          ::sched_yield();  // a client on the same processor goes first: this thread waits for what that one does
       }
-      sleep();
+      block();
     }
   }
 
-  void progress() {
+  /// True if bytes seem to have moved.
+  bool progress() {
     // A mutex goes to whoever asks first, which would be this thread again and again.
     while (claims_.load() > 0) ::sched_yield();
     const std::lock_guard lock{progress_};
-    for (const auto& place : places_) drain(place->domain);
+    bool moved = false;
+    for (const auto& place : places_) {
+      const auto begin = Clock::now();
+      drain(place->domain);
+      moved |= pace_.moved(Clock::now() - begin);
+    }
+    return moved;
   }
 
   /// Nothing is ever started on this side, so what is read says only that a client has gone.
@@ -133,7 +147,7 @@ class Core {
       log::debug("fabric: an operation of a client failed: {}", fi_strerror(failure.err));
   }
 
-  void sleep() {
+  void block() {
     int limit_ms = -1;
     {
       while (claims_.load() > 0) ::sched_yield();
@@ -162,6 +176,7 @@ class Core {
   std::vector<std::unique_ptr<Place>> places_;  // changed under both mutexes
   std::mutex progress_;                         // held by whoever is in libfabric for the endpoints
   std::atomic<int> claims_ = 0;                 // threads that wait for progress_ beside the one that serves
+  Pace pace_;                                   // of the thread that serves
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };
@@ -232,7 +247,6 @@ class Endpoint final : public FabricEndpoint {
     if (const int code = fi_getname(&endpoint_->fid, address.name.data(), &bytes); code != 0)
       return fabric_error("asking for the address of an endpoint of the fabric", code);
     address.name.resize(bytes);
-    if (over_sockets(*domain_.info)) adopt_sockets(address.name, core_->options().timeout);
     PSNAM_TRY(hello_, register_memory(std::as_writable_bytes(std::span{hello_word_}), Protection::read_only));
     address.key = hello_->key();
     address.base = hello_->base();

@@ -9,7 +9,7 @@ namespace psnam::nam {
 
 class NamHost::Impl final : public control::Acceptor {
  public:
-  explicit Impl(backends::FabricOptions fabric) : parts{std::move(fabric)} {}
+  Impl(backends::FabricOptions fabric, std::string module) : parts{std::move(fabric), std::move(module)} {}
 
   Result<std::unique_ptr<control::SessionHandler>> opened(const control::Peer& peer, std::uint64_t session) override {
     return std::unique_ptr<control::SessionHandler>{std::make_unique<Session>(parts, peer, session)};
@@ -56,7 +56,7 @@ Result<std::unique_ptr<NamHost>> NamHost::start(HostOptions options) {
   std::string address = options.listen.front().text();
   for (const auto& one : options.listen)
     if (one.local()) address = one.text();
-  auto impl = std::make_unique<Impl>(std::move(options.fabric));
+  auto impl = std::make_unique<Impl>(std::move(options.fabric), std::move(options.fabric_module));
   PSNAM_CHECK(impl->open_store(std::move(options.store), std::move(address)));
   PSNAM_CHECK(impl->open_server(std::move(options.server), options.name, options.listen));
   return std::unique_ptr<NamHost>{new NamHost{std::move(impl)}};

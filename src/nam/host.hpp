@@ -17,7 +17,8 @@ struct HostOptions {
   std::vector<control::Address> listen;  ///< at least one
   control::ServerOptions server = {};    ///< `facts` are filled in
   backends::FabricOptions fabric = {};
-  std::string name = {};  ///< of the NAM, for people
+  std::string fabric_module = {};  ///< as for backends::load_fabric()
+  std::string name = {};           ///< of the NAM, for people
 };
 
 class NamHost {

@@ -23,7 +23,8 @@ struct HostParts {
   /// Jobs that may wait for others, at a time.
   static constexpr std::size_t kMostHelpers = 4096;
 
-  explicit HostParts(backends::FabricOptions fabric_options) : fabric{std::move(fabric_options)} {}
+  HostParts(backends::FabricOptions fabric_options, std::string fabric_module)
+      : fabric{std::move(fabric_options), std::move(fabric_module)} {}
 
   std::unique_ptr<Store> store;  ///< decides as the server itself; sessions have their own view of it
   SessionTable sessions;

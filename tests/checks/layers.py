@@ -36,6 +36,7 @@ ALLOWED = {
 BELOW_WATERLINE = ["rma", "sync", "checkpoint", "win", "mpi"]
 PUBLIC = {"psnam.h": True, "nam.h": False, "nam_ext.h": True, "nam_team.h": False}  # header of include/ -> whether it includes mpi.h
 GENERATED = ["psnam_version.hpp"]  # by the build, from a .in file in src
+_SCHEMA_HEADER = ".capnp.h"  # by the build, from the .capnp file of the same name
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
 
@@ -75,7 +76,8 @@ def check(root):
                 reason = f'"{header}": a public header includes nothing of src' if quoted and header not in PUBLIC else None
             else:
                 reason = _judge(layer, header, quoted)
-                if reason is None and quoted and header not in [*PUBLIC, *GENERATED] and not (root / "src" / header).is_file():
+                source_name = header.removesuffix(".h") if header.endswith(_SCHEMA_HEADER) else header
+                if reason is None and quoted and header not in [*PUBLIC, *GENERATED] and not (root / "src" / source_name).is_file():
                     reason = f'"{header}" does not exist'
             if reason:
                 findings.append(f"{name}:{line}: {reason}")

@@ -57,7 +57,7 @@ void Connection::drop(std::string_view reason) {
 
 void Connection::drop_locked(std::string_view reason) {
   if (broken_ || ended_) return;
-  broken_ = true;
+  broken_ = dropped_ = true;
   alive_ = false;
   if (session_ != 0) ++hub_->dropped;
   log::info("connection of {} dropped: {}", shown_, reason);
@@ -232,6 +232,11 @@ bool Connection::end(bool goodbye) {
   }
   ended_ = true;
   goodbye_ = goodbye;
+  if (dropped_) {
+    // The kernel would go on offering what the client does not read.
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
   fd_ = Fd{};
   out_.clear();
   waiting_.clear();

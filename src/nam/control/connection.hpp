@@ -123,7 +123,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint32_t interest_ = 0;
   bool reading_ = true;
   bool close_when_sent_ = false;
-  bool broken_ = false;
+  bool broken_ = false;   // the socket is shut down
+  bool dropped_ = false;  // because of the client
   std::deque<IncomingFrame> waiting_;
   std::size_t waiting_bytes_ = 0;
   bool working_ = false;  // a worker has it, or will
