@@ -1,6 +1,7 @@
 #include "nam/host.hpp"
 
 #include "nam/host_parts.hpp"
+#include "nam/host_statistics.hpp"
 #include "nam/session.hpp"
 #include "psnam_version.hpp"
 
@@ -41,6 +42,7 @@ Status NamHost::Impl::open_server(control::ServerOptions options, const std::str
   options.facts.software_version = kVersion;
   PSNAM_TRY(options.facts.boot, this_boot());
   PSNAM_TRY(server, control::Server::create(std::move(options), *this));
+  parts.counters = [this] { return server->counters(); };
   for (const control::Address& address : listen) PSNAM_CHECK(server->listen(address));
   return {};
 }
@@ -66,6 +68,7 @@ const std::vector<control::Address>& NamHost::listening() const noexcept { retur
 Store& NamHost::store() noexcept { return *impl_->parts.store; }
 Collected NamHost::released_at_open() const { return impl_->parts.store->released_at_open(); }
 control::ServerCounters NamHost::counters() const noexcept { return impl_->server->counters(); }
+Result<Statistics> NamHost::statistics() { return host_statistics(impl_->parts, std::nullopt); }
 std::string NamHost::provider() const { return impl_->parts.fabric.provider(); }
 std::uint64_t NamHost::quarantined_bytes() { return impl_->parts.memory.quarantined_bytes(); }
 

@@ -41,6 +41,8 @@ class NamHost {
   [[nodiscard]] Store& store() noexcept;
   [[nodiscard]] Collected released_at_open() const;
   [[nodiscard]] control::ServerCounters counters() const noexcept;
+  /// For those who watch it; all sessions are told.
+  [[nodiscard]] Result<Statistics> statistics();
   /// Of the fabric; empty until a client has needed it.
   [[nodiscard]] std::string provider() const;
   /// Released, and kept from others until clients have gone that had a key for it.

@@ -280,6 +280,7 @@ void put(Builder out, const SetCapacity& from) { out.setSetCapacity(from.bytes);
 void put(Builder out, const Collect&) { out.setCollect(); }
 void put(Builder out, const Check&) { out.setCheck(); }
 void put(Builder out, const CountUsers& from) { out.setCountUsers(from.object_id); }
+void put(Builder out, const Statistics&) { out.setStatistics(); }
 
 template <class Range>
 Range range_of(schema::Range::Reader in) {
@@ -408,6 +409,8 @@ Any get(Reader in, Fields& fields) {
       return Unpublish{text_of(in.getUnpublish().getService()), text_of(in.getUnpublish().getPortName())};
     case schema::Request::SUMMARY:
       return Summary{};
+    case schema::Request::STATISTICS:
+      return Statistics{};
     case schema::Request::LIST_WINDOWS:
       return ListWindows{in.getListWindows()};
     case schema::Request::REMOVE_WINDOW:
