@@ -84,9 +84,10 @@ class Site:
             settings.update({"PSNAM_MANAGER": self.manager.address(path), "PSNAM_PATH": path})
         return settings
 
-    def run(self, command, timeout=60, path=None):
+    def run(self, command, timeout=60, path=None, env=None):
         """Runs a program outside of a job; it must succeed. Returns what it wrote to its standard output."""
-        done = subprocess.run(command, text=True, capture_output=True, timeout=timeout, env={**os.environ, **self.environment(path)})
+        done = subprocess.run(command, text=True, capture_output=True, timeout=timeout,
+                              env={**os.environ, **self.environment(path), **(env or {})})
         assert done.returncode == 0, f"{command} ended with status {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
 
