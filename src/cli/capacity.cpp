@@ -62,8 +62,8 @@ Result<Outcome> show_capacity(const Invocation& invocation, const std::string& s
         .end_object();
     return Outcome{.output = json.take()};
   }
-  return Outcome{.output = fmt::format("{}: {} of {} reserved", invocation.place(),
-                                       size_text(summary.reserved_bytes), size_text(summary.capacity_bytes)) +
+  return Outcome{.output = fmt::format("{}: {} of {} reserved", invocation.place(), size_text(summary.reserved_bytes),
+                                       size_text(summary.capacity_bytes)) +
                            granted_text(granted)};
 }
 

@@ -103,8 +103,8 @@ Status Daemon::run() {
     served = host_->run();
     add_number(ended_.get());
   }};
-  const auto summary = host_->service().summary();
-  const auto released = host_->service().released_at_open();
+  const auto summary = host_->store().summary();
+  const auto released = host_->store().released_at_open();
   log::info(
       "namd {} {}: {} of {} bytes reserved, {} windows, {} allocations; fabric {}; metrics {}; released {} windows, "
       "{} allocations, {} bytes of an earlier run",

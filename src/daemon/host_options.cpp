@@ -1,23 +1,33 @@
 #include "daemon/host_options.hpp"
 
-#include "psnam_version.hpp"
+#include <unistd.h>
+
+#include <array>
+#include <climits>
 
 namespace psnam::daemon {
+namespace {
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+}  // namespace
 
 nam::HostOptions host_options(const Settings& settings) {
   nam::HostOptions options;
   options.store.folder = settings.store;
   options.store.capacity_bytes = settings.capacity_bytes;
   options.listen = settings.listen;
+  options.name = settings.name.empty() ? host_name() : settings.name;
   options.server.auth = settings.auth;
   options.server.workers = settings.workers;
   options.server.max_sessions = settings.max_sessions;
   options.server.silence_timeout = settings.timeout;
   options.server.handshake_timeout = settings.timeout;
-  options.provider = settings.provider;
-  options.join = settings.join;
-  options.name = settings.name;
-  options.timeout = settings.timeout;
+  options.fabric.provider = settings.provider;
+  options.fabric.timeout = settings.timeout;
   return options;
 }
 

@@ -53,6 +53,7 @@ struct Request {
     check @41 :Void;
     countUsers @42 :UInt64;            # a window or allocation
     persist @43 :Range;
+    statistics @44 :Void;              # the answer has bytes: statistics.capnp
   }
 }
 

@@ -70,6 +70,7 @@ class Client final : public Service {
   /// Nothing: the server did that, before this client came.
   [[nodiscard]] Collected released_at_open() const override { return {}; }
   Result<Findings> check() override;
+  Result<Statistics> statistics() override;
 
  private:
   explicit Client(std::shared_ptr<ClientLink> link) : link_{std::move(link)} {}

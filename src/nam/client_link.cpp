@@ -219,7 +219,7 @@ Result<std::shared_ptr<backends::FabricClient>> ClientLink::fabric() {
   if (fabric_ && fabric_session_ == channel->session() && fabric_->alive()) return fabric_;
   if (fabric_) fabric_->abandon("the connection to the server was lost");
   if (!fabric_module_) {
-    PSNAM_TRY(fabric_module_, backends::load_fabric());
+    PSNAM_TRY(fabric_module_, backends::load_fabric(options_.fabric_module));
   }
   PSNAM_TRY(const Received received, call_by(*channel, request::OpenFabric{}));
   const auto* const endpoint = std::get_if<reply::Fabric>(&received.reply);

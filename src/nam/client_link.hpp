@@ -29,6 +29,7 @@ struct ClientOptions {
   Path path = Path::automatic;
   std::chrono::milliseconds timeout{10'000};  ///< for each answer, of the server and of the fabric
   std::size_t chunk_bytes = backends::FabricOptions{}.chunk_bytes;
+  std::string fabric_module = {};  ///< as for backends::load_fabric()
 };
 
 /// A reply and the descriptors that came with it.

@@ -83,6 +83,10 @@ class Fields {
   return right == AccessRight::read_write ? schema::Right::READ_WRITE : schema::Right::READ_ONLY;
 }
 
+/// The head of a request is read once for each of its fields. The rest is read once: elements without bytes count as a
+/// word each.
+inline constexpr std::uint64_t kReadAgainWords = 4096;
+
 /// Reads a message whose root is a `Root` by `read(reader, fields)`. What Cap'n Proto throws ends here; what it may
 /// read is bounded by what was sent.
 template <class Root, class Value, class Read>
@@ -93,7 +97,7 @@ Result<Value> decode_by(std::span<const std::byte> bytes, Read read) {
     auto words = kj::heapArray<capnp::word>(bytes.size() / sizeof(capnp::word));
     std::memcpy(words.begin(), bytes.data(), bytes.size());
     capnp::ReaderOptions options;
-    options.traversalLimitInWords = 2 * words.size();
+    options.traversalLimitInWords = words.size() + kReadAgainWords;
     options.nestingLimit = 8;
     capnp::FlatArrayMessageReader reader{words, options};
     Fields fields;

@@ -1,6 +1,7 @@
 #include "nam/host.hpp"
 
 #include "nam/host_parts.hpp"
+#include "nam/host_statistics.hpp"
 #include "nam/session.hpp"
 #include "psnam_version.hpp"
 
@@ -8,7 +9,7 @@ namespace psnam::nam {
 
 class NamHost::Impl final : public control::Acceptor {
  public:
-  explicit Impl(backends::FabricOptions fabric) : parts{std::move(fabric)} {}
+  Impl(backends::FabricOptions fabric, std::string module) : parts{std::move(fabric), std::move(module)} {}
 
   Result<std::unique_ptr<control::SessionHandler>> opened(const control::Peer& peer, std::uint64_t session) override {
     return std::unique_ptr<control::SessionHandler>{std::make_unique<Session>(parts, peer, session)};
@@ -41,6 +42,7 @@ Status NamHost::Impl::open_server(control::ServerOptions options, const std::str
   options.facts.software_version = kVersion;
   PSNAM_TRY(options.facts.boot, this_boot());
   PSNAM_TRY(server, control::Server::create(std::move(options), *this));
+  parts.counters = [this] { return server->counters(); };
   for (const control::Address& address : listen) PSNAM_CHECK(server->listen(address));
   return {};
 }
@@ -54,7 +56,7 @@ Result<std::unique_ptr<NamHost>> NamHost::start(HostOptions options) {
   std::string address = options.listen.front().text();
   for (const auto& one : options.listen)
     if (one.local()) address = one.text();
-  auto impl = std::make_unique<Impl>(std::move(options.fabric));
+  auto impl = std::make_unique<Impl>(std::move(options.fabric), std::move(options.fabric_module));
   PSNAM_CHECK(impl->open_store(std::move(options.store), std::move(address)));
   PSNAM_CHECK(impl->open_server(std::move(options.server), options.name, options.listen));
   return std::unique_ptr<NamHost>{new NamHost{std::move(impl)}};
@@ -66,6 +68,7 @@ const std::vector<control::Address>& NamHost::listening() const noexcept { retur
 Store& NamHost::store() noexcept { return *impl_->parts.store; }
 Collected NamHost::released_at_open() const { return impl_->parts.store->released_at_open(); }
 control::ServerCounters NamHost::counters() const noexcept { return impl_->server->counters(); }
+Result<Statistics> NamHost::statistics() { return host_statistics(impl_->parts, std::nullopt); }
 std::string NamHost::provider() const { return impl_->parts.fabric.provider(); }
 std::uint64_t NamHost::quarantined_bytes() { return impl_->parts.memory.quarantined_bytes(); }
 

@@ -17,7 +17,8 @@ struct HostOptions {
   std::vector<control::Address> listen;  ///< at least one
   control::ServerOptions server = {};    ///< `facts` are filled in
   backends::FabricOptions fabric = {};
-  std::string name = {};  ///< of the NAM, for people
+  std::string fabric_module = {};  ///< as for backends::load_fabric()
+  std::string name = {};           ///< of the NAM, for people
 };
 
 class NamHost {
@@ -40,6 +41,8 @@ class NamHost {
   [[nodiscard]] Store& store() noexcept;
   [[nodiscard]] Collected released_at_open() const;
   [[nodiscard]] control::ServerCounters counters() const noexcept;
+  /// For those who watch it; all sessions are told.
+  [[nodiscard]] Result<Statistics> statistics();
   /// Of the fabric; empty until a client has needed it.
   [[nodiscard]] std::string provider() const;
   /// Released, and kept from others until clients have gone that had a key for it.

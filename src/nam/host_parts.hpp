@@ -1,12 +1,18 @@
 // What the sessions of a server share.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "nam/control/server.hpp"
 #include "nam/helpers.hpp"
 #include "nam/memory_table.hpp"
+#include "nam/request.hpp"
+#include "nam/request_meter.hpp"
 #include "nam/session_memory.hpp"
 #include "nam/session_table.hpp"
 #include "nam/store.hpp"
@@ -17,13 +23,20 @@ struct HostParts {
   /// Jobs that may wait for others, at a time.
   static constexpr std::size_t kMostHelpers = 4096;
 
-  explicit HostParts(backends::FabricOptions fabric_options) : fabric{std::move(fabric_options)} {}
+  HostParts(backends::FabricOptions fabric_options, std::string fabric_module)
+      : fabric{std::move(fabric_options), std::move(fabric_module)} {}
 
   std::unique_ptr<Store> store;  ///< decides as the server itself; sessions have their own view of it
   SessionTable sessions;
   MemoryTable memory;
   FabricSource fabric;
   Helpers helpers{kMostHelpers};
+  /// Shared with answers that a helper still owes when all this ends.
+  std::shared_ptr<RequestMeter> meter = std::make_shared<RequestMeter>(request::kNames);
+  const std::uint64_t began_unix_seconds = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  std::atomic<std::uint64_t> agent_bytes{0};          ///< moved by agents
+  std::function<control::ServerCounters()> counters;  ///< of the server; before the first session
 
   /// The server's own mapping of a root.
   [[nodiscard]] Result<std::shared_ptr<RootMapping>> map_root(std::uint64_t root_id) {

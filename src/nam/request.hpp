@@ -190,6 +190,7 @@ struct Check {};
 struct CountUsers {
   std::uint64_t object_id = 0;
 };
+struct Statistics {};
 
 using Any =
     std::variant<CreateWindow, SetConsistency, FindWindow, GetWindow, OpenWindow, Duplicate, Close, Allocate,
@@ -197,7 +198,7 @@ using Any =
                  ListAllocations, Publish, LookUp, Unpublish, CreateMemory, OpenRange, ReserveRange, Persist,
                  ForgetMemory, OpenFabric, CreateControl, OpenControl, DropControl, OpenLocks, OpenNotifications,
                  PostNotification, TakeNotification, CountNotifications, OpenAgent, CloseAgent, Lock, Unlock, Execute,
-                 Reopen, Summary, ListWindows, RemoveWindow, SetCapacity, Collect, Check, CountUsers>;
+                 Reopen, Summary, ListWindows, RemoveWindow, SetCapacity, Collect, Check, CountUsers, Statistics>;
 
 /// By the index of Any.
 inline constexpr std::array<std::string_view, std::variant_size_v<Any>> kNames{"create_window",
@@ -243,7 +244,8 @@ inline constexpr std::array<std::string_view, std::variant_size_v<Any>> kNames{"
                                                                                "set_capacity",
                                                                                "collect",
                                                                                "check",
-                                                                               "count_users"};
+                                                                               "count_users",
+                                                                               "statistics"};
 
 [[nodiscard]] std::vector<std::byte> encode(const Any& request);
 /// Code::corrupt; Code::unsupported for a request of a later version.

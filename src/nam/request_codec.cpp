@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "nam/control_fields.hpp"
 #include "nam/request.hpp"
 
@@ -11,6 +13,9 @@ using codec::text_of;
 using Builder = schema::Request::Builder;
 using Reader = schema::Request::Reader;
 
+/// Processes of a use, and allocations of a window: more than that is no job.
+constexpr unsigned kMostListed = 1U << 20;
+
 unsigned length(std::size_t size) noexcept { return static_cast<unsigned>(size); }
 
 void put_users(capnp::List<schema::Process>::Builder out, const Users& users) {
@@ -22,8 +27,11 @@ void put_users(capnp::List<schema::Process>::Builder out, const Users& users) {
   }
 }
 
-Users users_of(capnp::List<schema::Process>::Reader in) {
+Users users_of(capnp::List<schema::Process>::Reader in, Fields& fields) {
   Users users;
+  fields.require(in.size() <= kMostListed, "users");
+  if (fields.failure()) return users;
+  users.reserve(in.size());
   for (const auto user : in)
     users.push_back({.pid = user.getPid(),
                      .rank = user.getRank(),
@@ -53,6 +61,8 @@ static_assert(static_cast<int>(schema::Source::FRESH) == static_cast<int>(Alloca
 CreateWindow get(schema::CreateWindow::Reader in, Fields& fields) {
   CreateWindow to;
   to.draft = fields.take(format::decode_window(codec::span_of(in.getDraft())));
+  fields.require(in.getSources().size() <= kMostListed, "sources");
+  if (fields.failure()) return to;
   for (const auto source : in.getSources()) {
     fields.require(source.getKind() <= schema::Source::SEGMENT, "kind");
     AllocationSource value{.kind = static_cast<AllocationSource::Kind>(source.getKind()), .id = source.getId()};
@@ -60,7 +70,7 @@ CreateWindow get(schema::CreateWindow::Reader in, Fields& fields) {
     value.alignment_bytes = source.getAlignmentBytes();
     to.sources.push_back(value);
   }
-  to.users = users_of(in.getUsers());
+  to.users = users_of(in.getUsers(), fields);
   return to;
 }
 
@@ -110,7 +120,7 @@ Allocate get(schema::Allocate::Reader in, Fields& fields) {
   if (in.getHasGid()) request.gid = in.getGid();
   request.name = text_of(in.getName());
   request.expires_unix_seconds = in.getExpiresUnixSeconds();
-  to.users = users_of(in.getUsers());
+  to.users = users_of(in.getUsers(), fields);
   return to;
 }
 
@@ -243,11 +253,15 @@ Execute get(schema::Execute::Reader in, Fields&) {
   operation.action = static_cast<backends::IndivisibleRequest::Action>(in.getAction());
   operation.op = static_cast<backends::Op>(in.getOp());
   operation.kind = static_cast<backends::Kind>(in.getKind());
-  for (const auto run : in.getTarget())
+  // Those that are too many are for check() to refuse, so it need not see all of them.
+  const auto target = in.getTarget();
+  for (unsigned i = 0; i < std::min<std::size_t>(target.size(), backends::kMaxIndivisibleRuns + 1); ++i) {
+    const auto run = target[i];
     operation.target.push_back({.offset = static_cast<std::ptrdiff_t>(run.getOffset()),
                                 .length = run.getLength(),
                                 .stride = static_cast<std::ptrdiff_t>(run.getStride()),
                                 .count = run.getCount()});
+  }
   operation.wants_old = in.getWantsOld();
   operation.operand = codec::bytes_of(in.getOperand());
   operation.compare = codec::bytes_of(in.getCompare());
@@ -266,6 +280,7 @@ void put(Builder out, const SetCapacity& from) { out.setSetCapacity(from.bytes);
 void put(Builder out, const Collect&) { out.setCollect(); }
 void put(Builder out, const Check&) { out.setCheck(); }
 void put(Builder out, const CountUsers& from) { out.setCountUsers(from.object_id); }
+void put(Builder out, const Statistics&) { out.setStatistics(); }
 
 template <class Range>
 Range range_of(schema::Range::Reader in) {
@@ -296,7 +311,7 @@ Any get_object_request(Reader in, Fields& fields) {
       return GetWindow{in.getGetWindow()};
     case schema::Request::OPEN_WINDOW:
       return OpenWindow{text_of(in.getOpenWindow().getName()), fields.right(in.getOpenWindow().getRight()),
-                        users_of(in.getOpenWindow().getUsers())};
+                        users_of(in.getOpenWindow().getUsers(), fields)};
     case schema::Request::DUPLICATE:
       return Duplicate{in.getDuplicate()};
     case schema::Request::CLOSE:
@@ -309,7 +324,7 @@ Any get_object_request(Reader in, Fields& fields) {
     case schema::Request::OPEN_ALLOCATION:
       return OpenAllocation{in.getOpenAllocation().getId(), challenge_of(in.getOpenAllocation()),
                             fields.right(in.getOpenAllocation().getRight()),
-                            users_of(in.getOpenAllocation().getUsers())};
+                            users_of(in.getOpenAllocation().getUsers(), fields)};
     case schema::Request::GET_ALLOCATION:
       return GetAllocation{in.getGetAllocation()};
     case schema::Request::FIND_ALLOCATION:
@@ -394,6 +409,8 @@ Any get(Reader in, Fields& fields) {
       return Unpublish{text_of(in.getUnpublish().getService()), text_of(in.getUnpublish().getPortName())};
     case schema::Request::SUMMARY:
       return Summary{};
+    case schema::Request::STATISTICS:
+      return Statistics{};
     case schema::Request::LIST_WINDOWS:
       return ListWindows{in.getListWindows()};
     case schema::Request::REMOVE_WINDOW:

@@ -30,6 +30,7 @@
 #include "base/system.hpp"
 #include "format/catalog.hpp"
 #include "nam/lock_kind.hpp"
+#include "nam/statistics.hpp"
 
 namespace psnam::backends {
 struct IndivisibleRequest;
@@ -301,6 +302,11 @@ class AdministrationService {
   [[nodiscard]] virtual Collected released_at_open() const = 0;
   /// Compares catalog and files.
   virtual Result<Findings> check() = 0;
+  /// Of a manager: sessions, requests, users. Other sessions than his own are told to its own user and user 0 only.
+  /// Code::unsupported of a store that nobody serves.
+  virtual Result<Statistics> statistics() {
+    return Error{Code::unsupported, "a store without a manager has no sessions, and counts nothing"};
+  }
 };
 
 /// A NAM: the service itself, or a memory node that has joined it.

@@ -1,6 +1,7 @@
 // What a session asks about the service as a whole, and names. Lists are sent in pieces, for a message is limited.
 #include <algorithm>
 
+#include "nam/host_statistics.hpp"
 #include "nam/session.hpp"
 
 namespace psnam::nam {
@@ -104,6 +105,11 @@ Result<Answer> Session::answer(const request::Check&) {
 Result<Answer> Session::answer(const request::CountUsers& request) {
   PSNAM_TRY(const std::uint64_t users, store_->count_users(request.object_id));
   return Answer{reply::Number{users}};
+}
+
+Result<Answer> Session::answer(const request::Statistics&) {
+  PSNAM_TRY(const Statistics statistics, host_statistics(parts_, hold_->caller));
+  return Answer{reply::Bytes{encode(statistics)}};
 }
 
 }  // namespace psnam::nam

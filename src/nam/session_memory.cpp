@@ -7,7 +7,7 @@ namespace psnam::nam {
 Result<backends::FabricServer*> FabricSource::server() {
   const std::lock_guard lock{mutex_};
   if (!fabric_) {
-    PSNAM_TRY(fabric_, backends::load_fabric());
+    PSNAM_TRY(fabric_, backends::load_fabric(module_));
   }
   if (!server_) {
     PSNAM_TRY(server_, fabric_->open_server(options_));

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
@@ -23,14 +24,17 @@ namespace psnam::nam {
 /// The fabric of a server, opened when the first client needs it. Thread-safe.
 class FabricSource {
  public:
-  explicit FabricSource(backends::FabricOptions options) : options_{std::move(options)} {}
+  /// `module`: as for backends::load_fabric().
+  FabricSource(backends::FabricOptions options, std::string module)
+      : options_{std::move(options)}, module_{std::move(module)} {}
   /// The server; an error is tried anew the next time.
   [[nodiscard]] Result<backends::FabricServer*> server();
   /// Empty until somebody needed it.
   [[nodiscard]] std::string provider() const;
 
  private:
-  backends::FabricOptions options_;
+  const backends::FabricOptions options_;
+  const std::string module_;
   mutable std::mutex mutex_;
   std::shared_ptr<backends::Fabric> fabric_;
   std::unique_ptr<backends::FabricServer> server_;

@@ -91,7 +91,13 @@ class Fields {
     const auto* const first = reinterpret_cast<const std::byte*>(bytes.begin());
     return {first, first + bytes.size()};
   }
-  static std::string text(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+  /// On one line: texts of a peer come into logs and messages.
+  static std::string text(capnp::Text::Reader text) {
+    std::string line{text.begin(), text.size()};
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
+    return line;
+  }
   void require(bool condition) noexcept { good_ = good_ && condition; }
   [[nodiscard]] bool good() const noexcept { return good_; }
 

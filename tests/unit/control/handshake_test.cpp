@@ -68,6 +68,14 @@ TEST(HandshakeMessagesTest, ASessionIsNeverZero) {
   EXPECT_FALSE(decode_welcome_facts(encode(WelcomeFacts{.version = 1, .session = 0, .server = some_facts()})).ok());
 }
 
+TEST(HandshakeMessagesTest, ATextComesInOnOneLine) {
+  Hello hello = a_hello();
+  hello.facts.host = "node\npsnam: error: forged\x1b[2J";
+  const auto decoded = decode_handshake(encode(hello));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(std::get<Hello>(*decoded).facts.host, "node?psnam: error: forged?[2J");
+}
+
 TEST(HandshakeMessagesTest, MoreThanAHandshakeMayHaveIsCorrupt) {
   EXPECT_FALSE(decode_handshake(std::vector<std::byte>(kMaxHandshakeBytes + 8)).ok());
   Hello many = a_hello();
