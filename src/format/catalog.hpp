@@ -21,6 +21,18 @@ namespace psnam::format {
 
 inline constexpr std::uint16_t kCatalogVersion = 2;
 
+/// Ids of a store that is served as NAM `index` begin here, so that where there is a manager, an id alone tells whose
+/// allocation is meant; those of other stores are smaller.
+inline constexpr unsigned kNamIndexShift = 48;
+[[nodiscard]] constexpr std::uint64_t first_served_id(std::uint32_t index) noexcept {
+  return (std::uint64_t{index} + 1) << kNamIndexShift;
+}
+/// The index of the NAM that gave an id from first_served_id(0) on.
+[[nodiscard]] constexpr std::uint32_t nam_of_id(std::uint64_t id) noexcept {
+  return static_cast<std::uint32_t>(id >> kNamIndexShift) - 1;
+}
+[[nodiscard]] constexpr bool is_served_id(std::uint64_t id) noexcept { return id >= first_served_id(0); }
+
 enum class Manifestation : std::uint8_t { libnam = 1, persistent_shm = 2, segment = 3 };
 enum class Structure : std::uint8_t { raw_and_flat = 1, managed_contiguous = 2, managed_distributed = 3 };
 enum class Consistency : std::uint8_t { volatile_ = 1, persistent = 2 };

@@ -309,6 +309,16 @@ class AdministrationService {
   }
 };
 
+/// A NAM: the service itself, or a memory node that has joined it.
+struct NamReport {
+  std::uint32_t index = 0;  ///< 0: the one that is asked
+  format::Uuid store;
+  std::string address;  ///< empty: that of the one that is asked
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  bool reachable = true;
+};
+
 /// All of it.
 class Service : public WindowService,
                 public AllocationService,
@@ -324,6 +334,12 @@ class Service : public WindowService,
   virtual Result<std::uint64_t> count_users(std::uint64_t object_id) = 0;
   /// Ends a use, of whatever.
   Status close(std::uint64_t use_id) override = 0;
+
+  /// The NAMs, by index. Who has none beside itself need not say more than this does.
+  virtual Result<std::vector<NamReport>> nams();
+  /// The service of the NAM `index`, other than 0, connected on first use; it lives as long as this one.
+  /// Code::name_not_found if there is none.
+  virtual Result<Service*> nam(std::uint32_t index);
 };
 
 }  // namespace psnam::nam

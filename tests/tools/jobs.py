@@ -146,7 +146,10 @@ class Conversation:
 
     def finish(self, timeout=DEFAULT_TIMEOUT_S):
         """Waits for the end of a job that must succeed."""
+        # Its standard input stays open until then: a launcher that sees it end at the moment when the job does may fail.
+        stdin, self.process.stdin = self.process.stdin, None
         result = Site.wait(self.process, timeout)
+        stdin.close()
         self.output += self._unread + result.output
         self._unread = ""
         if result.timed_out or result.returncode != 0:
