@@ -156,7 +156,7 @@ Result<std::vector<format::UserRecord>> Store::users() {
   return users;
 }
 
-Result<std::vector<format::NamRecord>> Store::nams() {
+Result<std::vector<format::NamRecord>> Store::joined() {
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   return transaction.nams();
 }

@@ -78,7 +78,7 @@ class Store final : public Service {
 
   /// The stores that have joined this one. One that joins again keeps its index. Code::access unless the caller
   /// administers the store.
-  Result<std::vector<format::NamRecord>> nams();
+  Result<std::vector<format::NamRecord>> joined();
   Result<format::NamRecord> join(const format::Uuid& joining, std::string address);
 
   /// What a client on this host maps for itself: the files of create_memory() and open_range(), create_control() and
