@@ -37,8 +37,9 @@ int errno_of(const Error& error) noexcept {
     case Code::incompatible:
       return EPROTO;
     case Code::unsupported:
-    case Code::unreachable:
       return ENOTSUP;
+    case Code::unreachable:
+      return EHOSTUNREACH;
     case Code::system:
       return error.detail == ETIMEDOUT || error.detail == ENOSYS ? error.detail : EIO;
     case Code::corrupt:

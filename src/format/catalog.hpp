@@ -34,6 +34,10 @@ inline constexpr unsigned kNamIndexShift = 48;
   return static_cast<std::uint32_t>(id >> kNamIndexShift) - 1;
 }
 [[nodiscard]] constexpr bool is_served_id(std::uint64_t id) noexcept { return id >= first_served_id(0); }
+/// The same for any id; 0 for one of a store that is no NAM of a manager.
+[[nodiscard]] constexpr std::uint32_t nam_that_gave(std::uint64_t id) noexcept {
+  return is_served_id(id) ? nam_of_id(id) : 0;
+}
 
 enum class Manifestation : std::uint8_t { libnam = 1, persistent_shm = 2, segment = 3 };
 enum class Structure : std::uint8_t { raw_and_flat = 1, managed_contiguous = 2, managed_distributed = 3 };
@@ -154,8 +158,8 @@ struct AllocationRecord {
   std::uint64_t challenge = 0;  ///< random; showing it again is how a later process gets the allocation back
   std::uint64_t created_unix_seconds = 0;
   std::uint64_t expires_unix_seconds = 0;  ///< 0: never
-  std::uint32_t nam_index = 0;  ///< which NAM has its memory: 0 is this store, others are in the table of NAMs
-  std::string name;             ///< may be empty; found under it while it is persistent
+  std::uint32_t nam_index = 0;             ///< of the NAM whose memory it is
+  std::string name;                        ///< may be empty; found under it while it is persistent
   bool operator==(const AllocationRecord&) const = default;
 };
 

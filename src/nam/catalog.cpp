@@ -436,6 +436,10 @@ Status CatalogTransaction::put(const format::NamRecord& record) {
   return transaction_.put(index(Table::nams), IdKey{record.index}.bytes(), format::encode(record));
 }
 
+Status CatalogTransaction::erase_nam(std::uint32_t index_of_nam) {
+  return transaction_.erase(index(Table::nams), IdKey{index_of_nam}.bytes());
+}
+
 Result<std::vector<format::NamRecord>> CatalogTransaction::nams() {
   return all<format::NamRecord>(Table::nams, format::decode_nam);
 }

@@ -106,6 +106,7 @@ class CatalogTransaction {
 
   [[nodiscard]] Status erase_window(std::uint64_t id);
   [[nodiscard]] Status erase_allocation(std::uint64_t id);
+  [[nodiscard]] Status erase_nam(std::uint32_t index);
   [[nodiscard]] Status erase_use(const format::UseRecord& record);
   [[nodiscard]] Status erase_service(std::string_view name, std::uint64_t window_id);
   [[nodiscard]] Status erase_name(std::string_view name);

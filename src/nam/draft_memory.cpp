@@ -21,6 +21,7 @@ struct DraftMemory::Target {
   [[nodiscard]] format::AllocationRecord record(std::uint64_t size_bytes) {
     format::AllocationRecord record;
     record.id = record.root_id = accounts.store().next_id++;
+    record.nam_index = format::nam_that_gave(record.id);
     record.window_id = draft.id;
     record.size_bytes = size_bytes;
     record.reserve = draft.reserve;

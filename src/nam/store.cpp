@@ -156,23 +156,6 @@ Result<std::vector<format::UserRecord>> Store::users() {
   return users;
 }
 
-Result<std::vector<format::NamRecord>> Store::joined() {
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
-  return transaction.nams();
-}
-
-Result<format::NamRecord> Store::join(const format::Uuid& joining, std::string address) {
-  PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_CHECK(rights.require_administrator("join others to", impl_->folder.path().string()));
-  if (joining == impl_->identity.store)
-    return Error{Code::invalid_argument, fmt::format("the store {} cannot join itself", impl_->folder.path().string())};
-  PSNAM_CHECK(impl_->catalog->require_room(address.size()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
-  PSNAM_TRY(format::NamRecord record, transaction.join(joining, std::move(address)));
-  PSNAM_CHECK(transaction.commit());
-  return record;
-}
-
 Result<std::vector<WindowReport>> Store::list() {
   PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());

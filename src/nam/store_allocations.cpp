@@ -72,6 +72,7 @@ Result<AllocationUse> Store::Impl::record_allocation(const AllocationRequest& re
   PSNAM_TRY(format::StoreRecord store, transaction.store());
   format::AllocationRecord record;
   record.id = record.root_id = store.next_id++;
+  record.nam_index = format::nam_that_gave(record.id);
   record.size_bytes = request.size_bytes;
   record.reserve = request.reserve;
   record.kind = request.kind;
