@@ -11,9 +11,9 @@ namespace psnam::nam {
 namespace {
 
 /// The addresses at which this process may find a memory node, the better one first.
-std::vector<std::string> addresses_of(const NamReport& report) {
+std::vector<std::string> addresses_of(const NamReport& report, bool maps) {
   std::vector<std::string> addresses;
-  if (!report.socket.empty()) addresses.push_back(report.socket);
+  if (!report.socket.empty() && (maps || report.address.empty())) addresses.push_back(report.socket);
   if (!report.address.empty() && report.address != report.socket) addresses.push_back(report.address);
   return addresses;
 }
@@ -40,7 +40,7 @@ Result<Service*> Client::nam(std::uint32_t index) {
   const auto report = std::ranges::find(reports, index, &NamReport::index);
   if (report == reports.end()) return no_such_nam(index, reports);
   Error last{Code::unreachable, fmt::format("NAM {} has no address", index)};
-  for (const std::string& text : addresses_of(*report)) {
+  for (const std::string& text : addresses_of(*report, maps())) {
     ClientOptions options = link_->options();
     PSNAM_TRY(options.address, control::Address::parse(text));
     // The path of a socket says nothing on other hosts, and may lead to another server there.
