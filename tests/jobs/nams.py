@@ -2,6 +2,7 @@
 nams.py LIBRARY PROGRAM STORE_TOOL NAMCTL NAMD LIBNAM DIE_AT_REQUEST mapped|fabric"""
 
 import ctypes
+import errno
 import json
 import os
 import re
@@ -125,7 +126,7 @@ def spread_windows(nams):
 def lost_node(nams):
     """A memory node is killed under a job, and comes back."""
     lost = nams.nams[1]
-    arguments = {"index": "spread", "lost": 1, "limit_ms": 1000 * (TIMEOUT_S + 3)}
+    arguments = {"index": "spread", "lost": 1, "limit_ms": 1000 * (TIMEOUT_S + 3), "path": nams.path}
     with nams.site.talk(3, nams.command("Survivor.*", arguments), nams.environment) as job:
         job.expect("kill")
         lost.kill()
@@ -238,7 +239,7 @@ def libnam_program(library):
         assert nam.nam_get_async(buffer, size(1000 * number), size(1000), ctypes.byref(copy), ctypes.byref(request)) == 0
         assert nam.nam_wait(ctypes.byref(request)) == 0 and buffer.raw == data, nam.nam_strerror()
     # Memory only, in /dev/shm.
-    assert nam.nam_persist(made[1]) == -1 and ctypes.get_errno() == 95, nam.nam_strerror()
+    assert nam.nam_persist(made[1]) == -1 and ctypes.get_errno() == errno.ENOTSUP, nam.nam_strerror()
     for allocation in made.values():
         assert nam.nam_free(allocation) == 0, nam.nam_strerror()
     assert nam.nam_finalize() == 0
