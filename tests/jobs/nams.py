@@ -8,12 +8,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 from jobs import Site, files_of
 from manager import Manager
 
 LIMIT_S = 30
+PAUSE = threading.Event()  # that nobody sets
 CAPACITY = {0: "64M", 1: "96M", 2: "128M"}
 TIMEOUT_S = 3
 
@@ -23,7 +25,7 @@ def until(what, condition):
     end = time.monotonic() + LIMIT_S
     while not (found := condition()):
         assert time.monotonic() < end, f"not within {LIMIT_S} s: {what}"
-        time.sleep(0.05)
+        PAUSE.wait(0.05)
     return found
 
 
