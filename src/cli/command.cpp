@@ -30,6 +30,8 @@ Result<Options> Invocation::options() const {
   PSNAM_TRY(Options options, parse_options(environment));
   options.store = folder().string();
   options.manager = manager().value_or("");
+  // Nothing here touches memory, so it need not be mapped.
+  options.path = Path::automatic;
   return options;
 }
 
