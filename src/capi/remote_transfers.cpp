@@ -13,7 +13,7 @@ Result<RemoteTransfers::Number> RemoteTransfers::start(const backends::Piece& pi
 Status RemoteTransfers::finish(Number number) {
   const std::lock_guard order{order_};
   if (under_way_.contains(number)) complete();
-  const auto failed = failed_.extract(number);
+  auto failed = failed_.extract(number);
   if (failed.empty()) return {};
   return std::move(failed.mapped());
 }

@@ -58,7 +58,7 @@ Status Membership::join_first() {
   if (known) place_ = *known;
   const auto end = std::chrono::steady_clock::now() + options_.manager.timeout;
   for (milliseconds pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
-    const Status told = tell();
+    Status told = tell();
     if (told || !may_pass(told.error())) return told;
     if (place_.index != 0) {
       log::warn("NAM {} serves without its manager for now: {}", place_.index, told.error().message);

@@ -313,8 +313,8 @@ class AdministrationService {
 struct NamReport {
   std::uint32_t index = 0;  ///< 0: the one that is asked
   format::Uuid store;
-  std::string address;  ///< empty: that of the one that is asked
-  std::string socket;   ///< its Unix socket, for processes of its host; may be empty
+  std::string address = {};  ///< empty: that of the one that is asked
+  std::string socket = {};   ///< its Unix socket, for processes of its host; may be empty
   std::uint64_t capacity_bytes = 0;
   std::uint64_t free_bytes = 0;
   bool reachable = true;
