@@ -11,6 +11,9 @@
 namespace psnam::capi {
 namespace {
 
+/// Of a transfer that nothing is to be waited for.
+constexpr std::optional<RemoteTransfers::Number> kComplete;
+
 Result<std::array<format::ProcessIdentity, 1>> this_user(nam::Service& store) {
   PSNAM_TRY(const format::ProcessIdentity me, store.user(0));
   return std::array{me};
@@ -142,10 +145,10 @@ Status Allocation::check(const char* function, Range range) const {
 }
 
 Result<std::optional<RemoteTransfers::Number>> Allocation::start_put(const void* from, Range range) {
-  if (range.bytes == 0) return std::nullopt;
+  if (range.bytes == 0) return kComplete;
   if (!remote_) {
     std::memcpy(memory_.mapping.data() + range.offset, from, range.bytes);
-    return std::nullopt;
+    return kComplete;
   }
   // A write only reads what is there.
   auto* const bytes = const_cast<std::byte*>(static_cast<const std::byte*>(from));
@@ -154,10 +157,10 @@ Result<std::optional<RemoteTransfers::Number>> Allocation::start_put(const void*
 }
 
 Result<std::optional<RemoteTransfers::Number>> Allocation::start_get(void* to, Range range) {
-  if (range.bytes == 0) return std::nullopt;
+  if (range.bytes == 0) return kComplete;
   if (!remote_) {
     std::memcpy(to, memory_.mapping.data() + range.offset, range.bytes);
-    return std::nullopt;
+    return kComplete;
   }
   PSNAM_TRY(const auto number, remote_->start_get({range.offset, static_cast<std::byte*>(to), range.bytes}));
   return std::optional{number};

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "capi/nams.hpp"
 #include "nam/store.hpp"
 #include "nam_team.h"
 
