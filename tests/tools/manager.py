@@ -113,9 +113,6 @@ class Manager:
         if self.port == 0:
             self.port = int(re.search(rf"{re.escape(self.host)}:(\d+)", self.status).group(1))
 
-    def hang_up(self):
-        self.process.send_signal(signal.SIGHUP)
-
     def stop(self, limit=END_LIMIT_S):
         """Ends it as systemd would; it must end well. Returns the seconds that it took."""
         began = time.monotonic()
@@ -144,8 +141,3 @@ class Manager:
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
-
-    def cpu_seconds(self):
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
