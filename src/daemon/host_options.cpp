@@ -28,6 +28,13 @@ nam::HostOptions host_options(const Settings& settings) {
   options.server.handshake_timeout = settings.timeout;
   options.fabric.provider = settings.provider;
   options.fabric.timeout = settings.timeout;
+  if (settings.join) {
+    options.join = nam::ClientOptions{.address = *settings.join};
+    options.join->timeout = settings.timeout;
+    options.join->credentials.munge = settings.auth.munge;
+    options.join->credentials.munge_socket = settings.auth.munge_socket;
+    options.join->credentials.secret_file = settings.auth.secret_file;
+  }
   return options;
 }
 

@@ -127,8 +127,7 @@ inline Status add_listen(Settings& settings, std::string_view subject, std::stri
 }
 
 inline Status set_join(Settings& settings, std::string_view subject, std::string_view value) {
-  PSNAM_TRY(const auto address, parse_address(subject, value));
-  settings.join = address.text();
+  PSNAM_TRY(settings.join, parse_address(subject, value));
   return {};
 }
 

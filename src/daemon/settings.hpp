@@ -33,9 +33,9 @@ struct Settings {
   std::filesystem::path store;       ///< never empty
   std::uint64_t capacity_bytes = 0;  ///< 0: that of the store, or the usual share of the file system
   std::vector<nam::control::Address> listen;
-  std::string name;  ///< of the NAM; empty: the host's
-  std::string join;
-  std::string provider;  ///< empty: chosen
+  std::string name;                           ///< of the NAM; empty: the host's
+  std::optional<nam::control::Address> join;  ///< the manager
+  std::string provider;                       ///< empty: chosen
   std::uint64_t quota_bytes = kNoLimit;
   std::uint64_t quota_objects = kNoLimit;
   std::uint64_t max_objects = kNoLimit;

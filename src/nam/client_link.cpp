@@ -8,6 +8,24 @@
 #include "nam/store.hpp"
 
 namespace psnam::nam {
+namespace {
+
+/// Bytes of memory for which a server is given more time: it has the system set them aside, or write them to a disk.
+std::uint64_t bytes_of(const request::Any& request) {
+  if (const auto* const create = std::get_if<request::CreateMemory>(&request)) return create->bytes;
+  if (const auto* const allocate = std::get_if<request::Allocate>(&request)) return allocate->request.size_bytes;
+  if (const auto* const reserve = std::get_if<request::ReserveRange>(&request)) return reserve->bytes;
+  if (const auto* const persist = std::get_if<request::Persist>(&request)) return persist->bytes;
+  return 0;
+}
+
+std::chrono::milliseconds extra_time(const request::Any& request) {
+  constexpr std::uint64_t kBytesInAMillisecond = 256 << 10;
+  constexpr std::uint64_t kMost = 3'600'000;
+  return std::chrono::milliseconds{std::min(bytes_of(request) / kBytesInAMillisecond, kMost)};
+}
+
+}  // namespace
 
 Result<std::shared_ptr<ClientLink>> ClientLink::connect(ClientOptions options) {
   const std::shared_ptr<ClientLink> link{new ClientLink{std::move(options)}};
@@ -72,7 +90,8 @@ Result<std::shared_ptr<control::Channel>> ClientLink::channel() {
 }
 
 Result<Received> ClientLink::call_by(control::Channel& channel, const request::Any& request) const {
-  PSNAM_TRY(control::Message message, channel.call({.body = request::encode(request)}, options_.timeout));
+  PSNAM_TRY(control::Message message,
+            channel.call({.body = request::encode(request)}, options_.timeout + extra_time(request)));
   PSNAM_TRY(reply::Any reply, reply::decode(message.body));
   if (Error* const error = std::get_if<Error>(&reply)) return std::move(*error);
   return Received{std::move(reply), std::move(message.descriptors)};

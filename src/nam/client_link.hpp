@@ -27,7 +27,8 @@ struct ClientOptions {
   control::Address address;
   control::Credentials credentials = {};
   Path path = Path::automatic;
-  std::chrono::milliseconds timeout{10'000};  ///< for each answer, of the server and of the fabric
+  /// For each answer, of the server and of the fabric. A server that has memory set aside gets 4 s more for each GiB.
+  std::chrono::milliseconds timeout{10'000};
   std::size_t chunk_bytes = backends::FabricOptions{}.chunk_bytes;
   std::string fabric_module = {};  ///< as for backends::load_fabric()
 };

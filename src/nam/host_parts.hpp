@@ -10,7 +10,9 @@
 
 #include "nam/control/server.hpp"
 #include "nam/helpers.hpp"
+#include "nam/membership.hpp"
 #include "nam/memory_table.hpp"
+#include "nam/nam_table.hpp"
 #include "nam/request.hpp"
 #include "nam/request_meter.hpp"
 #include "nam/session_memory.hpp"
@@ -31,6 +33,8 @@ struct HostParts {
   MemoryTable memory;
   FabricSource fabric;
   Helpers helpers{kMostHelpers};
+  NamTable nams;                           ///< of a manager
+  std::unique_ptr<Membership> membership;  ///< of a memory node
   /// Shared with answers that a helper still owes when all this ends.
   std::shared_ptr<RequestMeter> meter = std::make_shared<RequestMeter>(request::kNames);
   const std::uint64_t began_unix_seconds = static_cast<std::uint64_t>(

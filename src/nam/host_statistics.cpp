@@ -78,6 +78,24 @@ void add_sessions(const HostParts& parts, const std::optional<Caller>& caller, S
   }
 }
 
+/// A manager tells of those that have joined it; a memory node knows its own index only.
+Status add_nams(HostParts& parts, Statistics& statistics) {
+  PSNAM_TRY(const auto place, parts.store->nam_place());
+  if (place) statistics.nams.front().index = place->index;
+  if (place && place->index != 0) return {};
+  PSNAM_TRY(const auto reports, parts.nams.reports(*parts.store));
+  for (const NamReport& nam : reports)
+    if (nam.index != 0)
+      statistics.nams.push_back({.index = nam.index,
+                                 .store = nam.store,
+                                 .name = {},
+                                 .address = nam.address,
+                                 .reachable = nam.reachable,
+                                 .capacity_bytes = nam.capacity_bytes,
+                                 .reserved_bytes = nam.capacity_bytes - std::min(nam.capacity_bytes, nam.free_bytes)});
+  return {};
+}
+
 }  // namespace
 
 Result<Statistics> host_statistics(HostParts& parts, const std::optional<Caller>& caller) {
@@ -91,6 +109,7 @@ Result<Statistics> host_statistics(HostParts& parts, const std::optional<Caller>
   if (parts.counters) add_counters(parts.counters(), statistics);
   PSNAM_TRY(const StoreSummary summary, parts.store->summary());
   add_summary(summary, statistics);
+  PSNAM_CHECK(add_nams(parts, statistics));
   parts.meter->read(statistics);
   add_sessions(parts, caller, statistics);
   return statistics;

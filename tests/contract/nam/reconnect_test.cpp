@@ -31,7 +31,7 @@ class ReconnectTest : public ::testing::TestWithParam<Path> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Paths, ReconnectTest, ::testing::Values(Path::automatic, Path::fabric),
-                         [](const auto& info) { return info.param == Path::fabric ? "Fabric" : "Mapped"; });
+                         [](const auto& path) { return path.param == Path::fabric ? "Fabric" : "Mapped"; });
 
 TEST_P(ReconnectTest, WhatIsPersistentIsThereAgainUnderTheSameUse) {
   const auto use = make_window(client(), "kept", {kBytes}, users_of(client()));
