@@ -117,6 +117,14 @@ Result<std::uint64_t> id_of(nam::Service* store, const std::string& text) {
   return allocation.id;
 }
 
+/// An id alone tells the NAM.
+Result<nam::Service*> nam_with(nam::Service& manager, std::uint64_t id) {
+  PSNAM_TRY(const auto nams, manager.nams());
+  for (const auto& nam : nams)
+    if (!nam.address.empty() && nam.index == format::nam_that_gave(id)) return manager.nam(nam.index);
+  return &manager;
+}
+
 /// What became of one id or name.
 struct Freed {
   std::uint64_t id = 0;
@@ -126,6 +134,7 @@ struct Freed {
 
 Result<Freed> free_one(nam::Service* store, const std::string& text, bool recursive) {
   PSNAM_TRY(const std::uint64_t id, id_of(store, text));
+  PSNAM_TRY(store, nam_with(*store, id));
   PSNAM_TRY(const bool gone, store->free_allocation(id, recursive));
   return Freed{.id = id, .given = text, .gone = gone};
 }

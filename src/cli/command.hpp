@@ -21,6 +21,7 @@ namespace psnam::cli {
 struct Invocation {
   std::string store_argument;      ///< of --store; empty: the environment decides
   std::string manager_argument{};  ///< of --manager; likewise
+  std::string nam_argument{};      ///< of --nam: an index, or "any"; empty: the manager
   bool json = false;
   Getter environment = environment_variable;
 
@@ -83,6 +84,8 @@ struct TopOptions {
 [[nodiscard]] Result<Outcome> list_sessions(const Invocation& invocation);
 /// The memory nodes of a manager.
 [[nodiscard]] Result<Outcome> list_nams(const Invocation& invocation);
+/// Forgets memory nodes that will not come back; with `force` even if windows lie in them.
+[[nodiscard]] Result<Outcome> remove_nam(const Invocation& invocation, std::uint32_t index, bool force);
 /// Sessions, users and rates of a manager, again and again: pages go to standard output as they are made.
 [[nodiscard]] Result<Outcome> watch(const Invocation& invocation, const TopOptions& options);
 [[nodiscard]] Result<Outcome> show_environment(const Invocation& invocation);

@@ -87,12 +87,6 @@ Status set_count_limit(Settings& settings, std::string_view subject, std::string
   return {};
 }
 
-template <auto Member>
-Status set_user_count_limit(UserLimit& user, std::string_view subject, std::string_view value) {
-  PSNAM_TRY(user.*Member, parse_count_limit(subject, value));
-  return {};
-}
-
 template <auto Member, auto Least, auto Most>
 Status set_number(Settings& settings, std::string_view subject, std::string_view value) {
   using Number = std::remove_reference_t<decltype(settings.*Member)>;
@@ -127,8 +121,7 @@ inline Status add_listen(Settings& settings, std::string_view subject, std::stri
 }
 
 inline Status set_join(Settings& settings, std::string_view subject, std::string_view value) {
-  PSNAM_TRY(const auto address, parse_address(subject, value));
-  settings.join = address.text();
+  PSNAM_TRY(settings.join, parse_address(subject, value));
   return {};
 }
 

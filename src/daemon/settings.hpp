@@ -25,7 +25,6 @@ inline constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::ma
 /// How much one user may hold. Absent: as for everybody.
 struct UserLimit {
   std::optional<std::uint64_t> quota_bytes;
-  std::optional<std::uint64_t> quota_objects;
   bool operator==(const UserLimit&) const = default;
 };
 
@@ -33,9 +32,9 @@ struct Settings {
   std::filesystem::path store;       ///< never empty
   std::uint64_t capacity_bytes = 0;  ///< 0: that of the store, or the usual share of the file system
   std::vector<nam::control::Address> listen;
-  std::string name;  ///< of the NAM; empty: the host's
-  std::string join;
-  std::string provider;  ///< empty: chosen
+  std::string name;                           ///< of the NAM; empty: the host's
+  std::optional<nam::control::Address> join;  ///< the manager
+  std::string provider;                       ///< empty: chosen
   std::uint64_t quota_bytes = kNoLimit;
   std::uint64_t quota_objects = kNoLimit;
   std::uint64_t max_objects = kNoLimit;

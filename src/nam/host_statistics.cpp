@@ -78,6 +78,45 @@ void add_sessions(const HostParts& parts, const std::optional<Caller>& caller, S
   }
 }
 
+/// What users hold, and may hold.
+Status add_users(HostParts& parts, const std::optional<Caller>& caller, Statistics& statistics) {
+  PSNAM_TRY(const auto users, caller ? parts.store->as(*caller)->users() : parts.store->users());
+  for (const format::UserRecord& record : users) {
+    UserStatistics& one = user(record.uid, statistics);
+    one.reserved_bytes = record.reserved_bytes + record.lazy_bytes;
+    one.objects = record.objects;
+  }
+  const std::lock_guard lock{parts.limits_mutex};
+  const Limits& limits = parts.limits;
+  for (UserStatistics& one : statistics.users) {
+    const auto own = limits.bytes_of_user.find(one.uid);
+    if (own != limits.bytes_of_user.end())
+      one.quota_bytes = own->second;
+    else if (one.uid != 0 && limits.user_bytes)
+      one.quota_bytes = *limits.user_bytes;
+    if (one.uid != 0 && limits.user_objects) one.quota_objects = *limits.user_objects;
+  }
+  return {};
+}
+
+/// A manager tells of those that have joined it; a memory node knows its own index only.
+Status add_nams(HostParts& parts, Statistics& statistics) {
+  PSNAM_TRY(const auto place, parts.store->nam_place());
+  if (place) statistics.nams.front().index = place->index;
+  if (place && place->index != 0) return {};
+  PSNAM_TRY(const auto reports, parts.nams.reports(*parts.store));
+  for (const NamReport& nam : reports)
+    if (nam.index != 0)
+      statistics.nams.push_back({.index = nam.index,
+                                 .store = nam.store,
+                                 .name = {},
+                                 .address = nam.address,
+                                 .reachable = nam.reachable,
+                                 .capacity_bytes = nam.capacity_bytes,
+                                 .reserved_bytes = nam.capacity_bytes - std::min(nam.capacity_bytes, nam.free_bytes)});
+  return {};
+}
+
 }  // namespace
 
 Result<Statistics> host_statistics(HostParts& parts, const std::optional<Caller>& caller) {
@@ -91,8 +130,10 @@ Result<Statistics> host_statistics(HostParts& parts, const std::optional<Caller>
   if (parts.counters) add_counters(parts.counters(), statistics);
   PSNAM_TRY(const StoreSummary summary, parts.store->summary());
   add_summary(summary, statistics);
+  PSNAM_CHECK(add_nams(parts, statistics));
   parts.meter->read(statistics);
   add_sessions(parts, caller, statistics);
+  PSNAM_CHECK(add_users(parts, caller, statistics));
   return statistics;
 }
 

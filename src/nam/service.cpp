@@ -22,4 +22,8 @@ Result<Service*> Service::nam(std::uint32_t index) {
   return Error{Code::name_not_found, fmt::format("NAM {}: there is 1 NAM, of index 0", index)};
 }
 
+Result<std::vector<std::string>> Service::remove_nam(std::uint32_t index, bool /*force*/) {
+  return Error{Code::name_not_found, fmt::format("NAM {}: there is 1 NAM, of index 0, which stays", index)};
+}
+
 }  // namespace psnam::nam

@@ -313,7 +313,8 @@ class AdministrationService {
 struct NamReport {
   std::uint32_t index = 0;  ///< 0: the one that is asked
   format::Uuid store;
-  std::string address;  ///< empty: that of the one that is asked
+  std::string address = {};  ///< empty: that of the one that is asked
+  std::string socket = {};   ///< its Unix socket, for processes of its host; may be empty
   std::uint64_t capacity_bytes = 0;
   std::uint64_t free_bytes = 0;
   bool reachable = true;
@@ -340,6 +341,9 @@ class Service : public WindowService,
   /// The service of the NAM `index`, other than 0, connected on first use; it lives as long as this one.
   /// Code::name_not_found if there is none.
   virtual Result<Service*> nam(std::uint32_t index);
+  /// Forgets a memory node that will not come back. Code::busy while it is connected and, without `force`, while
+  /// windows lie in it, naming them. Returns the names of those that are lost.
+  virtual Result<std::vector<std::string>> remove_nam(std::uint32_t index, bool force);
 };
 
 }  // namespace psnam::nam

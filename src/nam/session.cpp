@@ -82,6 +82,10 @@ void Session::closed(bool goodbye) {
   const auto ended = parts_.store->end_session(number());
   if (!ended)
     log::warn("what the session of {} has left stays until the next collection: {}", shown_, ended.error().message);
+  parts_.nams.left(number());
+  std::set<std::uint64_t> objects;
+  for (const SharedUse& use : left) objects.insert(use.object_id);
+  if (parts_.membership) parts_.membership->left(objects);
   for (const SharedUse& use : left)
     if (use.sessions.empty()) parts_.retire_released(std::vector(use.roots.begin(), use.roots.end()));
 }

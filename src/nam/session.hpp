@@ -83,6 +83,10 @@ class Session final : public control::SessionHandler {
   Answered answer(const request::Check& request);
   Answered answer(const request::CountUsers& request);
   Answered answer(const request::Statistics& request);
+  Answered answer(const request::JoinNam& request);
+  Answered answer(const request::Nams& request);
+  Answered answer(const request::RemoveNam& request);
+  Answered answer(const request::DecideWindows& request);
 
   // session_ranges.cpp
   Answered answer(const request::CreateMemory& request);

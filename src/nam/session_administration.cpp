@@ -112,4 +112,27 @@ Result<Answer> Session::answer(const request::Statistics&) {
   return Answer{reply::Bytes{encode(statistics)}};
 }
 
+Result<Answer> Session::answer(const request::JoinNam& request) {
+  const std::string& host = hold_->facts.ip.empty() ? hold_->facts.host : hold_->facts.ip;
+  PSNAM_TRY(const reply::Joined joined, parts_.nams.join(*store_, request, {.session = number(), .host = host}));
+  return Answer{joined};
+}
+
+Result<Answer> Session::answer(const request::Nams&) {
+  PSNAM_TRY(auto reports, parts_.nams.reports(*parts_.store));
+  return Answer{reply::Nams{std::move(reports)}};
+}
+
+Result<Answer> Session::answer(const request::RemoveNam& request) {
+  PSNAM_TRY(auto lost, parts_.nams.remove(*store_, request.index, request.force));
+  return Answer{Findings{std::move(lost)}};
+}
+
+Result<Answer> Session::answer(const request::DecideWindows& request) {
+  PSNAM_TRY(const auto fates, store_->fates_of(request.windows));
+  reply::Bytes answer;
+  for (const WindowFate fate : fates) answer.bytes.push_back(static_cast<std::byte>(fate));
+  return Answer{std::move(answer)};
+}
+
 }  // namespace psnam::nam

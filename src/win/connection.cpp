@@ -161,7 +161,8 @@ Status Connecting::share_record(std::uint32_t from_place) {
 /// The place of this job where the store `store` is; nothing if there is none.
 std::optional<std::uint32_t> Connecting::place_of(const format::Uuid& store) const {
   const auto nam = std::ranges::find(nams_, store, &Nam::store);
-  if (nam != nams_.end()) return job_->nam(static_cast<std::size_t>(nam - nams_.begin()));
+  // Where a NAM was removed there is a hole, and no store.
+  if (nam != nams_.end() && store != format::Uuid{}) return job_->nam(static_cast<std::size_t>(nam - nams_.begin()));
   const auto rank = std::ranges::find(parts_.identities, store, &RankIdentity::store);
   if (rank == parts_.identities.end()) return std::nullopt;
   return job_->node_of(static_cast<std::size_t>(rank - parts_.identities.begin()));

@@ -53,7 +53,11 @@ Result<std::vector<Nam>> agree_on_nams(sync::CommTeam& team, std::span<const Ran
   const auto ask = [&]() -> Status {
     if (my_rank != 0) return {};
     PSNAM_TRY(const auto reports, services.manager->nams());
-    for (const nam::NamReport& report : reports) nams.push_back({report.store, report.free_bytes, report.reachable});
+    for (const nam::NamReport& report : reports) {
+      // One that was removed leaves a hole.
+      if (report.index >= nams.size()) nams.resize(report.index + std::size_t{1});
+      nams[report.index] = {report.store, report.free_bytes, report.reachable};
+    }
     return {};
   };
   PSNAM_CHECK(team.agree(ask()));

@@ -1,6 +1,7 @@
 #include "win/nam_choice.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -23,6 +24,13 @@ std::uint32_t spread(std::size_t rank, const std::vector<Nam>& nams) {
   return usable[rank % usable.size()];  // that of index 0 has just answered
 }
 
+std::vector<std::size_t> known_ones(const std::vector<Nam>& nams) {
+  std::vector<std::size_t> known;
+  for (std::size_t index = 0; index < nams.size(); ++index)
+    if (nams[index].store != format::Uuid{}) known.push_back(index);
+  return known;
+}
+
 }  // namespace
 
 Result<std::uint32_t> choose_nam(const NamWish& wish, std::size_t rank, const std::vector<Nam>& nams) {
@@ -34,10 +42,10 @@ Result<std::uint32_t> choose_nam(const NamWish& wish, std::size_t rank, const st
     default:
       break;
   }
-  if (wish.index >= nams.size())
+  if (wish.index >= nams.size() || nams[wish.index].store == format::Uuid{})
     return Error{Code::info_value,
-                 fmt::format("{} = \"{}\" on rank {}: the manager has {} NAM{}, of index 0 to {}", kNamIndexKey,
-                             wish.index, rank, nams.size(), nams.size() == 1 ? "" : "s", nams.size() - 1)};
+                 fmt::format("{} = \"{}\" on rank {}: the manager has the NAM{} {}", kNamIndexKey, wish.index, rank,
+                             known_ones(nams).size() == 1 ? "" : "s", fmt::join(known_ones(nams), ", "))};
   if (!nams[wish.index].reachable)
     return Error{Code::unreachable,
                  fmt::format("{} = \"{}\" on rank {}: this NAM has joined the manager, and does not answer",
