@@ -89,8 +89,8 @@ class Nams:
         return [len(files_of(nam.store)) for nam in self.nams]
 
     def expect_empty(self):
-        until(f"nothing is left, {self.files()}", lambda: self.files() == [0, 0, 0])
-        assert [self.windows(nam) for nam in range(3)] == [[], [], []]
+        until(f"no memory is left of {self.files()}", lambda: self.files() == [0, 0, 0])
+        until("no window is left", lambda: [self.windows(nam) for nam in range(3)] == [[], [], []])
 
 
 def placed_windows(nams):
