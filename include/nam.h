@@ -7,7 +7,8 @@
  * - Functions fail with NULL or -1, set errno, and nam_strerror() of the same thread says cause and values:
  *   EINVAL a parameter; ENOMEM no room; ENOENT no such allocation; EACCES not the right user or challenge; ERANGE an
  *   access outside (nothing is moved); EBUSY in use; EPROTO made by an incompatible version; ENOTSUP not possible here;
- *   EIO damaged, or the system refused; ETIMEDOUT; EPIPE the partner is gone; ENOSYS not part of this version.
+ *   EHOSTUNREACH a NAM that does not answer; EIO damaged, or the system refused; ETIMEDOUT; EPIPE the partner is gone;
+ *   ENOSYS not part of this version.
  * - Handles (nam_allocation_t *) are good in the process, and at the address, where they were made or connected. A
  * null, freed, copied or inherited (fork) handle is an error, EINVAL.
  * - All functions may be called by several threads at once.
@@ -69,11 +70,15 @@ NAM_API nam_allocation_t* nam_malloc(size_t bytes);
 NAM_API nam_allocation_t* nam_calloc(size_t count, size_t size);
 NAM_API nam_allocation_t* nam_malloc_persistent(size_t bytes);
 NAM_API nam_allocation_t* nam_malloc_persistant(size_t bytes);
-/* The general form. `flag`: 0 or NM_CPRS. `nam_index`: which NAM, -1: any. */
+/* The general form. `flag`: 0 or NM_CPRS. `nam_index`: which NAM, -1: the one with most left, as all of the above. */
 NAM_API nam_allocation_t* nam_alloc(size_t bytes, int flag, int nam_index, int persistent);
 /* Ends the handle, and releases the allocation: a persistent one for good, whoever made it; its memory goes when the
  * last process that uses it lets go. A volatile one goes with its last user. 0 or -1. */
 NAM_API int nam_free(nam_allocation_t* allocation);
+
+/* What was put, by whomever, is safe from a loss of power when it returns. ENOTSUP where memory is nothing but memory
+ * (/dev/shm). 0 or -1. */
+NAM_API int nam_persist(nam_allocation_t* allocation);
 
 /* Makes a record of another process, or of an earlier one, usable here, at this address: nam_index, challenge and
  * address must be right, and size too, unless it is 0: then it is filled in. The record stays the caller's; nam_free()
@@ -101,7 +106,8 @@ NAM_API int nam_put_async(const void* buffer, size_t offset, size_t bytes, nam_a
                           nam_async_request_t* request);
 NAM_API int nam_get_async(void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation,
                           nam_async_request_t* request);
-/* 1: complete, and the request is inactive now; 0: not yet; -1: it failed. An inactive request is complete. */
+/* 1: complete, and the request is inactive now; 0: not yet; -1: it failed. An inactive request is complete. Where the
+ * memory is on another host it waits, as nam_wait() does: nothing moves without the program's help. */
 NAM_API int nam_test(nam_async_request_t* request);
 /* Waits until it is complete; it is inactive then. 0 or -1. */
 NAM_API int nam_wait(nam_async_request_t* request);

@@ -68,6 +68,7 @@
 #define PSNAM_INFO_SEGMENT_OFFSET        "psnam_segment_offset"
 /* To what the library aligns the place it finds: bytes, a power of two; absent: 64. */
 #define PSNAM_INFO_SEGMENT_ALIGNMENT     "psnam_segment_alignment"
+#define PSNAM_INFO_NAM_INDEX             "psnam_nam_index"
 
 /* Name of a persistent window: 1 to 255 printable bytes, no blanks. Absent: the library makes one; MPI_Win_get_info
  * tells. */

@@ -11,7 +11,8 @@
 namespace psnam::capi {
 namespace {
 
-constexpr int kNams = 1;  // the embedded store
+/// Of a transfer that nothing is to be waited for.
+constexpr std::optional<RemoteTransfers::Number> kComplete;
 
 Result<std::array<format::ProcessIdentity, 1>> this_user(nam::Service& store) {
   PSNAM_TRY(const format::ProcessIdentity me, store.user(0));
@@ -24,6 +25,7 @@ Allocation::Allocation(std::shared_ptr<nam::Service> store, nam::AllocationUse u
     : id_{use.allocation.id},
       bytes_{use.allocation.size_bytes},
       memory_{std::move(memory)},
+      remote_{memory_.remote ? std::make_unique<RemoteTransfers>(memory_.remote) : nullptr},
       store_{std::move(store)},
       details_{std::move(use.allocation)},
       use_id_{use.use_id} {}
@@ -42,16 +44,12 @@ Allocation::~Allocation() {
   if (const Status closed = close(); !closed) log::warn("allocation {} stays in use: {}", id_, closed.error().message);
 }
 
-Status Allocation::check_nam(int index) {
-  if (index >= -1 && index < kNams) return {};
-  return Error{Code::invalid_argument, fmt::format("NAM {}: there is {} NAM here, of index 0", index, kNams)};
-}
-
-Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::Service> store, std::size_t bytes,
-                                                         int flag, const std::string& name) {
+Result<std::shared_ptr<Allocation>> Allocation::allocate(const ServicePointer& home, std::size_t bytes, int flag,
+                                                         const std::string& name, int nam_index) {
   if (bytes == 0) return Error{Code::size, "an allocation of 0 bytes"};
   if (flag != 0 && flag != NM_CPRS)
     return Error{Code::invalid_argument, fmt::format("flag {}: 0 and NM_CPRS ({}) are known", flag, NM_CPRS)};
+  PSNAM_TRY(auto store, nam_of(home, nam_index));
   PSNAM_TRY(const auto users, this_user(*store));
   nam::AllocationRequest request;
   request.size_bytes = bytes;
@@ -61,9 +59,10 @@ Result<std::shared_ptr<Allocation>> Allocation::allocate(std::shared_ptr<nam::Se
   return map(std::move(store), std::move(use));
 }
 
-Result<std::shared_ptr<Allocation>> Allocation::connect(std::shared_ptr<nam::Service> store,
-                                                        const nam_allocation_t& record) {
-  PSNAM_CHECK(check_nam(record.nam_index));
+Result<std::shared_ptr<Allocation>> Allocation::connect(const ServicePointer& home, const nam_allocation_t& record) {
+  // Any: its id says which.
+  const int index = record.nam_index == -1 ? static_cast<int>(format::nam_that_gave(record.address)) : record.nam_index;
+  PSNAM_TRY(auto store, nam_of(home, index));
   PSNAM_TRY(const auto users, this_user(*store));
   PSNAM_TRY(nam::AllocationUse use,
             store->open_allocation(record.address, record.challenge, nam::AccessRight::read_write, users));
@@ -101,6 +100,8 @@ Status Allocation::close() {
     store.swap(store_);
   }
   if (!store) return {};
+  // Whoever waits for one of them learns what became of it.
+  if (remote_) remote_->finish_all();
   return store->close(use_id_);
 }
 
@@ -129,8 +130,9 @@ nam_allocation_t Allocation::record() const noexcept {
   nam_allocation_t record{};
   record.status = NAM_STATUS_CONNECTED;
   record.persistent = persistent() ? 1 : 0;
-  record.nam_index = 0;
-  record.challenge = details().challenge;
+  const format::AllocationRecord details = this->details();
+  record.nam_index = static_cast<std::int32_t>(details.nam_index);
+  record.challenge = details.challenge;
   record.address = id_;
   record.size = bytes();
   return record;
@@ -142,26 +144,43 @@ Status Allocation::check(const char* function, Range range) const {
                                         range.bytes, range.offset, id_, bytes())};
 }
 
-Status Allocation::put(const void* from, Range range) {
-  if (range.bytes == 0) return {};
-  if (memory_.remote == nullptr) {
+Result<std::optional<RemoteTransfers::Number>> Allocation::start_put(const void* from, Range range) {
+  if (range.bytes == 0) return kComplete;
+  if (!remote_) {
     std::memcpy(memory_.mapping.data() + range.offset, from, range.bytes);
-    return {};
+    return kComplete;
   }
   // A write only reads what is there.
   auto* const bytes = const_cast<std::byte*>(static_cast<const std::byte*>(from));
-  PSNAM_CHECK(memory_.remote->write({{{range.offset, bytes, range.bytes}}}));
-  return memory_.remote->flush();
+  PSNAM_TRY(const auto number, remote_->start_put({range.offset, bytes, range.bytes}));
+  return std::optional{number};
+}
+
+Result<std::optional<RemoteTransfers::Number>> Allocation::start_get(void* to, Range range) {
+  if (range.bytes == 0) return kComplete;
+  if (!remote_) {
+    std::memcpy(to, memory_.mapping.data() + range.offset, range.bytes);
+    return kComplete;
+  }
+  PSNAM_TRY(const auto number, remote_->start_get({range.offset, static_cast<std::byte*>(to), range.bytes}));
+  return std::optional{number};
+}
+
+Status Allocation::put(const void* from, Range range) {
+  PSNAM_TRY(const auto number, start_put(from, range));
+  return number ? finish(*number) : Status{};
 }
 
 Status Allocation::get(void* to, Range range) {
-  if (range.bytes == 0) return {};
-  if (memory_.remote == nullptr) {
-    std::memcpy(to, memory_.mapping.data() + range.offset, range.bytes);
-    return {};
-  }
-  PSNAM_CHECK(memory_.remote->read({{{range.offset, static_cast<std::byte*>(to), range.bytes}}}));
-  return memory_.remote->flush();
+  PSNAM_TRY(const auto number, start_get(to, range));
+  return number ? finish(*number) : Status{};
+}
+
+Status Allocation::persist() {
+  PSNAM_TRY(const auto store, this->store());
+  if (remote_) remote_->finish_all();
+  const format::AllocationRecord details = this->details();
+  return store->persist(details.root_id, details.root_offset_bytes, details.size_bytes);
 }
 
 Result<nam::NotificationQueue*> Allocation::notifications() {

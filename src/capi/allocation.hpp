@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "base/system.hpp"
+#include "capi/nams.hpp"
+#include "capi/remote_transfers.hpp"
 #include "nam.h"
 #include "nam/service.hpp"
 
@@ -22,14 +25,12 @@ struct Range {
 class Allocation {
  public:
   /// A new one, volatile until keep(), with `name` (may be empty) once it is persistent.
-  static Result<std::shared_ptr<Allocation>> allocate(std::shared_ptr<nam::Service> store, std::size_t bytes, int flag,
-                                                      const std::string& name);
-  /// Code::invalid_argument unless `index` is that of a NAM, or -1.
-  static Status check_nam(int index);
+  /// `nam_index` as for nam_of(), among the NAMs that `home` knows.
+  static Result<std::shared_ptr<Allocation>> allocate(const ServicePointer& home, std::size_t bytes, int flag,
+                                                      const std::string& name, int nam_index = -1);
   /// The one that `record` tells. Code::access for a wrong challenge or user, Code::invalid_argument for a wrong NAM or
   /// size.
-  static Result<std::shared_ptr<Allocation>> connect(std::shared_ptr<nam::Service> store,
-                                                     const nam_allocation_t& record);
+  static Result<std::shared_ptr<Allocation>> connect(const ServicePointer& home, const nam_allocation_t& record);
 
   Allocation(const Allocation&) = delete;
   Allocation& operator=(const Allocation&) = delete;
@@ -57,6 +58,12 @@ class Allocation {
   /// `range` was checked. Complete when it returns.
   Status put(const void* from, Range range);
   Status get(void* to, Range range);
+  /// The same, begun: nothing if it is complete already, else what finish() is to be called with.
+  Result<std::optional<RemoteTransfers::Number>> start_put(const void* from, Range range);
+  Result<std::optional<RemoteTransfers::Number>> start_get(void* to, Range range);
+  Status finish(RemoteTransfers::Number number) { return remote_->finish(number); }
+  /// What was put is safe from a loss of power when it returns. Code::unsupported where memory is memory only.
+  Status persist();
 
   /// The store, or Code::invalid_argument after close().
   Result<std::shared_ptr<nam::Service>> store();
@@ -70,7 +77,8 @@ class Allocation {
   const std::uint64_t id_;
   const std::size_t bytes_;
   const nam::Memory memory_;
-  mutable std::mutex mutex_;  ///< guards what follows
+  const std::unique_ptr<RemoteTransfers> remote_;  ///< null: mapped
+  mutable std::mutex mutex_;                       ///< guards what follows
   std::shared_ptr<nam::Service> store_;
   format::AllocationRecord details_;
   std::uint64_t use_id_;

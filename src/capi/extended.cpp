@@ -56,7 +56,7 @@ SetRecord record_of_new(std::uint64_t bytes, const std::vector<Arguments>& all) 
 /// The sets of this user, once again.
 Result<std::vector<SetRecord>> load() {
   PSNAM_TRY(const auto store, process().store());
-  PSNAM_TRY(auto found, find_sets(*store));
+  PSNAM_TRY(auto found, find_sets(store));
   process().records().set(found);
   return found;
 }
@@ -64,11 +64,12 @@ Result<std::vector<SetRecord>> load() {
 /// The root's part: the allocation, new or found again, and what is to be known of it.
 Status begin_at_root(const Asked& asked, std::uint64_t bytes, SetRecord& record,
                      std::shared_ptr<Allocation>& allocation) {
-  PSNAM_TRY(auto store, process().store());
+  PSNAM_TRY(const auto home, process().store());
   if ((asked.what & NAM_PRIVATE_CONNECT) == 0) {
     const bool persistent = (asked.what & NAM_PRIVATE_PERSISTENT) != 0;
     const std::string name = persistent ? new_set_name(record) : "";
-    PSNAM_TRY(allocation, Allocation::allocate(std::move(store), bytes, 0, name));
+    PSNAM_TRY(allocation, Allocation::allocate(home, bytes, 0, name));
+    record.nam_index = allocation->record().nam_index;
     record.address = allocation->id();
     record.challenge = allocation->details().challenge;
     return {};
@@ -84,18 +85,18 @@ Status begin_at_root(const Asked& asked, std::uint64_t bytes, SetRecord& record,
   wanted.challenge = record.challenge;
   wanted.address = record.address;
   wanted.size = record.size_bytes;
-  PSNAM_TRY(allocation, Allocation::connect(std::move(store), wanted));
+  PSNAM_TRY(allocation, Allocation::connect(home, wanted));
   return {};
 }
 
 /// The others' part.
 Status connect(const Shared& shared, int root, std::shared_ptr<Allocation>& allocation) {
-  PSNAM_TRY(auto store, process().store());
-  if (const format::NodeRecord here = store->node(); here.store != shared.store)
+  PSNAM_TRY(const auto home, process().store());
+  if (const format::NodeRecord here = home->node(); here.store != shared.store)
     return Error{Code::unreachable, fmt::format("the store here, {} on {}, is not that of rank {}: a set over several "
-                                                "stores needs a manager, which this version reaches none of",
+                                                "stores needs a manager, which PSNAM_MANAGER names on all ranks",
                                                 here.path, here.host, root)};
-  PSNAM_TRY(allocation, Allocation::connect(std::move(store), shared.record));
+  PSNAM_TRY(allocation, Allocation::connect(home, shared.record));
   return {};
 }
 
@@ -103,9 +104,9 @@ Status connect(const Shared& shared, int root, std::shared_ptr<Allocation>& allo
 Status share(const Team& team, int root, Shared& shared, std::shared_ptr<Allocation>& allocation) {
   if (team.rank() == root) {
     const Status mine = locally([&]() -> Status {
-      PSNAM_TRY(const auto store, allocation->store());
+      PSNAM_TRY(const auto home, process().store());
       shared.record = allocation->record();
-      shared.store = store->node().store;
+      shared.store = home->node().store;
       return {};
     });
     PSNAM_CHECK(team.agree(mine));
@@ -223,13 +224,14 @@ Status end(nam_ext_allocation_t* handle) {
 }
 
 Result<int> remove_all() {
-  PSNAM_TRY(const auto store, process().store());
+  PSNAM_TRY(const auto home, process().store());
   PSNAM_TRY(const auto sets, load());
   int removed = 0;
   Status first;
   const auto folder = records_folder();
   for (const SetRecord& set : sets) {
-    Status gone = store->free_allocation(set.address, false).status();
+    const auto nam = nam_of(home, set.nam_index);
+    Status gone = nam ? (*nam)->free_allocation(set.address, false).status() : Status{nam.error()};
     if (gone && folder) gone = remove_record(*folder, set.challenge);
     if (gone)
       ++removed;

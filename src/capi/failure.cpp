@@ -19,6 +19,8 @@ int errno_of(const Error& error) noexcept {
   switch (error.code) {
     case Code::no_memory:
       return ENOMEM;
+    case Code::quota:
+      return EDQUOT;
     case Code::access:
       return EACCES;
     case Code::name_not_found:
@@ -35,8 +37,9 @@ int errno_of(const Error& error) noexcept {
     case Code::incompatible:
       return EPROTO;
     case Code::unsupported:
-    case Code::unreachable:
       return ENOTSUP;
+    case Code::unreachable:
+      return EHOSTUNREACH;
     case Code::system:
       return error.detail == ETIMEDOUT || error.detail == ENOSYS ? error.detail : EIO;
     case Code::corrupt:

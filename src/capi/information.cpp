@@ -19,12 +19,15 @@ Status describe(const nam_allocation_t* handle, nam_stat_t* stat) {
     PSNAM_TRY(allocation, process().allocation("nam_stat", handle));
   }
   PSNAM_TRY(const auto store, process().store());
-  PSNAM_TRY(const nam::StoreSummary summary, store->summary());
+  PSNAM_TRY(const auto nams, store->nams());
   nam_stat_t found{};
-  found.nam_count = 1;
-  found.capacity_bytes = summary.capacity_bytes;
-  const std::uint64_t allowed = summary.capacity_bytes - std::min(summary.capacity_bytes, summary.reserved_bytes);
-  found.free_bytes = std::min(allowed, summary.file_system_free_bytes);
+  found.nam_count = static_cast<std::int32_t>(std::ranges::count_if(nams, &nam::NamReport::reachable));
+  const std::uint32_t index = allocation ? allocation->details().nam_index : nams.front().index;
+  found.nam_index = static_cast<std::int32_t>(index);
+  if (const auto nam = std::ranges::find(nams, index, &nam::NamReport::index); nam != nams.end()) {
+    found.capacity_bytes = nam->capacity_bytes;
+    found.free_bytes = nam->free_bytes;
+  }
   if (allocation) {
     const format::AllocationRecord record = allocation->details();
     found.address = record.id;
@@ -32,7 +35,8 @@ Status describe(const nam_allocation_t* handle, nam_stat_t* stat) {
     found.created = static_cast<std::int64_t>(record.created_unix_seconds);
     found.persistent = record.consistency == format::Consistency::persistent ? 1 : 0;
     found.flag = record.kind == format::AllocationKind::checkpoint ? NM_CPRS : 0;
-    PSNAM_TRY(const std::uint64_t users, store->count_users(record.id));
+    PSNAM_TRY(const auto its_nam, allocation->store());
+    PSNAM_TRY(const std::uint64_t users, its_nam->count_users(record.id));
     found.processes = static_cast<std::uint32_t>(users);
     PSNAM_TRY(nam::NotificationQueue* const queue, allocation->notifications());
     PSNAM_TRY(const std::uint64_t waiting, queue->size());

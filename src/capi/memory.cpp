@@ -11,9 +11,8 @@ namespace psnam::capi {
 namespace {
 
 Result<nam_allocation_t*> make(std::size_t bytes, int flag, int nam_index, bool persistent) {
-  PSNAM_CHECK(Allocation::check_nam(nam_index));
-  PSNAM_TRY(auto store, process().store());
-  PSNAM_TRY(auto made, Allocation::allocate(std::move(store), bytes, flag, ""));
+  PSNAM_TRY(const auto home, process().store());
+  PSNAM_TRY(auto made, Allocation::allocate(home, bytes, flag, "", nam_index));
   if (persistent) PSNAM_CHECK(made->keep());
   const nam_allocation_t record = made->record();
   return process().allocations().add(record, std::move(made));
@@ -34,12 +33,17 @@ Status connect(nam_allocation_t* record) {
   if (record == nullptr) return Error{Code::invalid_argument, "nam_connect_allocation: the record is NULL"};
   auto& handles = process().allocations();
   if (const auto known = handles.find(record); known && known->id() == record->address) return {};
-  PSNAM_TRY(auto store, process().store());
-  PSNAM_TRY(auto connected, Allocation::connect(std::move(store), *record));
+  PSNAM_TRY(const auto home, process().store());
+  PSNAM_TRY(auto connected, Allocation::connect(home, *record));
   *record = connected->record();
   // A record whose memory was used again without being freed loses what it stood for.
   if (const auto before = handles.add(record, std::move(connected))) return before->close();
   return {};
+}
+
+Status persist(nam_allocation_t* handle) {
+  PSNAM_TRY(const auto allocation, process().allocation("nam_persist", handle));
+  return allocation->persist();
 }
 
 Status release(nam_allocation_t* handle) {
@@ -94,6 +98,10 @@ nam_allocation_t* nam_alloc(size_t bytes, int flag, int nam_index, int persisten
 
 int nam_connect_allocation(nam_allocation_t* allocation) {
   return boundary(-1, [&] { return psnam::capi::connect(allocation); });
+}
+
+int nam_persist(nam_allocation_t* allocation) {
+  return boundary(-1, [&] { return psnam::capi::persist(allocation); });
 }
 
 int nam_free(nam_allocation_t* allocation) {

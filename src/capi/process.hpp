@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/result.hpp"
+#include "base/ticket_table.hpp"
 #include "capi/allocation.hpp"
 #include "capi/handles.hpp"
 #include "capi/records.hpp"
@@ -17,6 +18,12 @@
 #include "nam/store.hpp"
 
 namespace psnam::capi {
+
+/// A transfer that a program has begun and not waited for.
+struct UnderWay {
+  std::shared_ptr<Allocation> allocation;
+  RemoteTransfers::Number number;
+};
 
 class Process {
  public:
@@ -33,6 +40,7 @@ class Process {
   [[nodiscard]] Handles<nam_allocation_t, Allocation>& allocations() noexcept { return allocations_; }
   [[nodiscard]] Handles<nam_ext_allocation_t, Set>& sets() noexcept { return sets_; }
   [[nodiscard]] LoadedRecords& records() noexcept { return records_; }
+  [[nodiscard]] TicketTable<UnderWay>& transfers() noexcept { return transfers_; }
 
   /// What `handle` stands for. Code::invalid_argument for what is none, in the name of `function`.
   Result<std::shared_ptr<Allocation>> allocation(const char* function, const nam_allocation_t* handle) const;
@@ -47,6 +55,7 @@ class Process {
   Handles<nam_allocation_t, Allocation> allocations_;
   Handles<nam_ext_allocation_t, Set> sets_;
   LoadedRecords records_;
+  TicketTable<UnderWay> transfers_;
 };
 
 /// That of the calling process.

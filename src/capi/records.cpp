@@ -84,7 +84,7 @@ std::optional<SetRecord> set_of(const format::AllocationRecord& allocation) {
   if (!max_bytes || !ranks || *ranks == 0 || *ranks > kMaxRanks) return std::nullopt;
   const auto global_ranks = parse_ranges(rest, *ranks);
   if (!global_ranks || (!global_ranks->empty() && global_ranks->size() != *ranks)) return std::nullopt;
-  return SetRecord{.nam_index = 0,
+  return SetRecord{.nam_index = static_cast<std::int32_t>(allocation.nam_index),
                    .challenge = allocation.challenge,
                    .size_bytes = allocation.size_bytes,
                    .address = allocation.id,
@@ -131,8 +131,13 @@ Result<SetRecord> parse_text(std::string_view text) {
   return record;
 }
 
-Result<std::vector<SetRecord>> find_sets(nam::Service& store) {
-  PSNAM_TRY(const auto reports, store.allocations());
+Result<std::vector<SetRecord>> find_sets(const ServicePointer& home) {
+  PSNAM_TRY(const auto nams, reachable_nams(home));
+  std::vector<nam::AllocationReport> reports;
+  for (const ServicePointer& nam : nams) {
+    PSNAM_TRY(auto there, nam->allocations());
+    std::ranges::move(there, std::back_inserter(reports));
+  }
   std::vector<SetRecord> found;
   for (const auto& report : reports) {
     const format::AllocationRecord& allocation = report.allocation;
@@ -156,7 +161,8 @@ Result<std::vector<SetRecord>> find_sets(nam::Service& store) {
     });
     if (known == reports.end() || known->allocation.challenge != record.challenge ||
         known->allocation.size_bytes != record.size_bytes || known->allocation.uid != ::geteuid()) {
-      log::debug("record {:016x}: its allocation {} is not in this store", record.challenge, record.address);
+      log::debug("record {:016x}: its allocation {} is in none of the NAMs that are reached", record.challenge,
+                 record.address);
       continue;
     }
     found.push_back(std::move(record));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "capi/nams.hpp"
 #include "nam/store.hpp"
 #include "nam_team.h"
 
@@ -47,8 +48,8 @@ struct SetRecord {
 /// All records of `folder`. What is no record is told by a warning, and skipped.
 [[nodiscard]] std::vector<SetRecord> read_records(const std::filesystem::path& folder);
 
-/// The sets of the calling user that are in `store`: those of the catalog, then those of files, by address.
-[[nodiscard]] Result<std::vector<SetRecord>> find_sets(nam::Service& store);
+/// The sets of the calling user in all NAMs that answer: those of the catalogs, then those of files, by address.
+[[nodiscard]] Result<std::vector<SetRecord>> find_sets(const ServicePointer& home);
 
 /// The sets that were found last.
 class LoadedRecords {

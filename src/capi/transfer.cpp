@@ -1,8 +1,9 @@
-// nam.h: bytes to and from allocations. The memory is mapped, so a transfer that is begun is complete; a request is
-// active all the same until the program has asked for it.
+// nam.h: bytes to and from allocations. Where the memory is mapped a transfer that is begun is complete; a request is
+// active all the same until the program has asked for it. Elsewhere the request is a ticket for what is under way.
 #include <fmt/format.h>
 
 #include <limits>
+#include <utility>
 
 #include "capi/failure.hpp"
 #include "capi/process.hpp"
@@ -12,7 +13,8 @@
 namespace psnam::capi {
 namespace {
 
-/// In nam_async_request_t::state of an active request. Whatever else stands there, the request is inactive.
+/// In nam_async_request_t::state of an active request that is complete; of another one, its ticket. Whatever else
+/// stands there, the request is inactive.
 constexpr std::uint64_t kActive = 0x4e414d2061637476;
 
 Result<ssize_t> moved(std::size_t bytes) { return static_cast<ssize_t>(bytes); }
@@ -33,20 +35,33 @@ Result<ssize_t> get(const char* function, void* to, Range range, const nam_alloc
   return moved(range.bytes);
 }
 
-/// Runs `transfer` for `request`.
-template <class Transfer>
-Status begin(const char* function, nam_async_request_t* request, Transfer&& transfer) {
+/// Begins `start(allocation)` for `request`.
+template <class Start>
+Status begin(const char* function, const void* buffer, Range range, const nam_allocation_t* handle,
+             nam_async_request_t* request, Start&& start) {
   if (request == nullptr) return Error{Code::invalid_argument, fmt::format("{}: the request is NULL", function)};
   *request = NAM_ASYNC_REQUEST_NULL;
-  PSNAM_TRY(request->bytes, transfer());
+  PSNAM_TRY(const auto allocation, process().allocation(function, handle));
+  PSNAM_CHECK(check(function, *allocation, buffer, range));
+  PSNAM_TRY(const auto number, start(*allocation));
   request->state = kActive;
+  if (number) request->state = process().transfers().insert(std::make_shared<UnderWay>(allocation, *number));
+  request->bytes = static_cast<ssize_t>(range.bytes);
   return {};
 }
 
+/// Waits for the transfer; its failure is that of the wait.
 Status end(const char* function, nam_async_request_t* request) {
   if (request == nullptr) return Error{Code::invalid_argument, fmt::format("{}: the request is NULL", function)};
-  request->state = 0;
-  return {};
+  const std::uint64_t state = std::exchange(request->state, 0);
+  if (state == kActive) return {};
+  const auto under_way = process().transfers().erase(state);
+  if (!under_way) return {};
+  Status finished = under_way->allocation->finish(under_way->number);
+  if (finished) return {};
+  request->bytes = 0;
+  request->error = errno_of(finished.error());
+  return finished;
 }
 
 Result<int> test(nam_async_request_t* request) {
@@ -58,8 +73,12 @@ Status end_all(int count, nam_async_request_t* requests) {
   if (count < 0) return Error{Code::count, fmt::format("nam_wait_all: {} requests", count)};
   if (requests == nullptr && count != 0)
     return Error{Code::invalid_argument, fmt::format("nam_wait_all: the array of {} requests is NULL", count)};
-  for (int i = 0; i < count; ++i) PSNAM_CHECK(end("nam_wait_all", &requests[i]));
-  return {};
+  Status first;
+  for (int i = 0; i < count; ++i) {
+    Status ended = end("nam_wait_all", &requests[i]);
+    if (first && !ended) first = std::move(ended);
+  }
+  return first;
 }
 
 }  // namespace
@@ -87,14 +106,16 @@ ssize_t nam_get_sync(void* buffer, size_t offset, size_t bytes, nam_allocation_t
 
 int nam_put_async(const void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation,
                   nam_async_request_t* request) {
-  const auto transfer = [&] { return psnam::capi::put("nam_put_async", buffer, {offset, bytes}, allocation); };
-  return boundary(-1, [&] { return psnam::capi::begin("nam_put_async", request, transfer); });
+  const psnam::capi::Range range{offset, bytes};
+  const auto start = [&](psnam::capi::Allocation& to) { return to.start_put(buffer, range); };
+  return boundary(-1, [&] { return psnam::capi::begin("nam_put_async", buffer, range, allocation, request, start); });
 }
 
 int nam_get_async(void* buffer, size_t offset, size_t bytes, nam_allocation_t* allocation,
                   nam_async_request_t* request) {
-  const auto transfer = [&] { return psnam::capi::get("nam_get_async", buffer, {offset, bytes}, allocation); };
-  return boundary(-1, [&] { return psnam::capi::begin("nam_get_async", request, transfer); });
+  const psnam::capi::Range range{offset, bytes};
+  const auto start = [&](psnam::capi::Allocation& from) { return from.start_get(buffer, range); };
+  return boundary(-1, [&] { return psnam::capi::begin("nam_get_async", buffer, range, allocation, request, start); });
 }
 
 int nam_test(nam_async_request_t* request) {

@@ -92,7 +92,7 @@ Result<nam::AllocationRequest> request_of(const AllocationWish& wish) {
 }
 
 std::string not_found(const std::string& text, const Invocation& invocation, const Contents& contents) {
-  const std::string folder = invocation.folder().string();
+  const std::string folder = invocation.place();
   if (const auto id = number_of(text)) {
     if (const auto* const report = contents.window(*id))
       return fmt::format("{} is no allocation but the window \"{}\"; namctl rm removes windows", text,
@@ -117,6 +117,14 @@ Result<std::uint64_t> id_of(nam::Service* store, const std::string& text) {
   return allocation.id;
 }
 
+/// An id alone tells the NAM.
+Result<nam::Service*> nam_with(nam::Service& manager, std::uint64_t id) {
+  PSNAM_TRY(const auto nams, manager.nams());
+  for (const auto& nam : nams)
+    if (!nam.address.empty() && nam.index == format::nam_that_gave(id)) return manager.nam(nam.index);
+  return &manager;
+}
+
 /// What became of one id or name.
 struct Freed {
   std::uint64_t id = 0;
@@ -126,6 +134,7 @@ struct Freed {
 
 Result<Freed> free_one(nam::Service* store, const std::string& text, bool recursive) {
   PSNAM_TRY(const std::uint64_t id, id_of(store, text));
+  PSNAM_TRY(store, nam_with(*store, id));
   PSNAM_TRY(const bool gone, store->free_allocation(id, recursive));
   return Freed{.id = id, .given = text, .gone = gone};
 }
@@ -150,7 +159,7 @@ Result<Outcome> allocate(const Invocation& invocation, const AllocationWish& wis
   if (wish.for_eval) return Outcome{.output = fmt::format("export {}={}\n", kVariable, id)};
   if (!invocation.json) return Outcome{.output = fmt::format("{}\n", id)};
   JsonWriter json;
-  json.begin_object().member("store", invocation.folder().string());
+  json.begin_object().member("store", invocation.place());
   nam::AllocationReport report;
   report.allocation = made.allocation;
   report.largest_free_bytes = made.allocation.size_bytes;

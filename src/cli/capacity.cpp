@@ -42,17 +42,18 @@ Result<Outcome> show_capacity(const Invocation& invocation, const std::string& s
   if (!size.empty()) {
     PSNAM_TRY(wanted, parse_bytes("capacity", size));
   }
-  nam::StoreOptions options;
-  options.folder = invocation.folder();
-  options.create = !size.empty();
-  PSNAM_TRY(const auto store, nam::Store::open(options));
+  PSNAM_TRY(const auto store, size.empty() ? open_existing(invocation) : open_or_make(invocation));
+  if (!store)
+    return Error{Code::name_not_found, fmt::format("there is no store in {}; the first job makes it, or namctl "
+                                                   "capacity SIZE",
+                                                   invocation.place())};
   if (!size.empty()) PSNAM_CHECK(store->set_capacity(wanted));
   PSNAM_TRY(const nam::StoreSummary summary, store->summary());
   PSNAM_TRY(const Granted granted, granted_in(*store));
   if (invocation.json) {
     JsonWriter json;
     json.begin_object()
-        .member("store", summary.folder.string())
+        .member("store", invocation.place())
         .member("capacity_bytes", summary.capacity_bytes)
         .member("reserved_bytes", summary.reserved_bytes)
         .member("free_standing_allocations", granted.allocations)
@@ -61,8 +62,8 @@ Result<Outcome> show_capacity(const Invocation& invocation, const std::string& s
         .end_object();
     return Outcome{.output = json.take()};
   }
-  return Outcome{.output = fmt::format("{}: {} of {} reserved", summary.folder.string(),
-                                       size_text(summary.reserved_bytes), size_text(summary.capacity_bytes)) +
+  return Outcome{.output = fmt::format("{}: {} of {} reserved", invocation.place(), size_text(summary.reserved_bytes),
+                                       size_text(summary.capacity_bytes)) +
                            granted_text(granted)};
 }
 

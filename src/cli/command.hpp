@@ -14,19 +14,28 @@
 
 #include "base/options.hpp"
 #include "base/result.hpp"
-#include "nam/store.hpp"
+#include "nam/service.hpp"
 
 namespace psnam::cli {
 
 struct Invocation {
-  std::string store_argument;  ///< of --store; empty: the environment decides
+  std::string store_argument;      ///< of --store; empty: the environment decides
+  std::string manager_argument{};  ///< of --manager; likewise
+  std::string nam_argument{};      ///< of --nam: an index, or "any"; empty: the manager
   bool json = false;
   Getter environment = environment_variable;
 
   /// The variable's value; an empty one counts as absent.
   [[nodiscard]] std::optional<std::string> variable(std::string_view name) const;
-  /// Where the store is, whether it is there or not.
+  /// Where the embedded store is, whether it is there or not.
   [[nodiscard]] std::filesystem::path folder() const;
+  /// The manager that is meant; nothing where it is the embedded store: one that is named on the command line is meant,
+  /// whatever manager the environment names.
+  [[nodiscard]] std::optional<std::string> manager() const;
+  /// How people are told what was looked into: the manager, or the folder.
+  [[nodiscard]] std::string place() const;
+  /// What the environment and the command line say together.
+  [[nodiscard]] Result<Options> options() const;
 };
 
 struct Outcome {
@@ -50,7 +59,13 @@ struct FreeOptions {
   bool if_exists = false;  ///< what is not there is no failure
 };
 
-/// The store, or null where none was made yet: a tool that looks does not make one.
+/// What namctl top is told.
+struct TopOptions {
+  double interval_seconds = 2;
+  std::uint64_t count = 0;  ///< pages to print; 0: until it is interrupted
+};
+
+/// The service, or null where no store was made yet: a tool that looks does not make one.
 [[nodiscard]] Result<std::unique_ptr<nam::Service>> open_existing(const Invocation& invocation);
 [[nodiscard]] Result<std::unique_ptr<nam::Service>> open_or_make(const Invocation& invocation);
 
@@ -65,6 +80,14 @@ struct FreeOptions {
 [[nodiscard]] Result<Outcome> collect_garbage(const Invocation& invocation);
 /// The capacity of the store; set to `size` ("10G") before if that is not empty, which also makes the store.
 [[nodiscard]] Result<Outcome> show_capacity(const Invocation& invocation, const std::string& size);
+/// The sessions of a manager: all for its own user and root, else one's own.
+[[nodiscard]] Result<Outcome> list_sessions(const Invocation& invocation);
+/// The memory nodes of a manager.
+[[nodiscard]] Result<Outcome> list_nams(const Invocation& invocation);
+/// Forgets memory nodes that will not come back; with `force` even if windows lie in them.
+[[nodiscard]] Result<Outcome> remove_nam(const Invocation& invocation, std::uint32_t index, bool force);
+/// Sessions, users and rates of a manager, again and again: pages go to standard output as they are made.
+[[nodiscard]] Result<Outcome> watch(const Invocation& invocation, const TopOptions& options);
 [[nodiscard]] Result<Outcome> show_environment(const Invocation& invocation);
 [[nodiscard]] Result<Outcome> examine(const Invocation& invocation);
 

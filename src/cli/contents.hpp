@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "nam/store.hpp"
+#include "nam/service.hpp"
 
 namespace psnam::cli {
 

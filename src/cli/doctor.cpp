@@ -49,7 +49,10 @@ Result<Outcome> examine(const Invocation& invocation) {
   examine_environment(invocation, diagnosis);
   examine_library(invocation, diagnosis);
   examine_mpi(invocation, diagnosis);
-  examine_store(invocation, diagnosis);
+  if (invocation.manager())
+    examine_manager(invocation, diagnosis);
+  else
+    examine_store(invocation, diagnosis);
   examine_limits(invocation, diagnosis);
   const bool healthy = std::none_of(diagnosis.begin(), diagnosis.end(),
                                     [](const Finding& finding) { return finding.verdict == Verdict::wrong; });

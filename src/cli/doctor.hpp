@@ -22,7 +22,12 @@ using Diagnosis = std::vector<Finding>;
 void examine_environment(const Invocation& invocation, Diagnosis& diagnosis);
 void examine_mpi(const Invocation& invocation, Diagnosis& diagnosis);
 void examine_library(const Invocation& invocation, Diagnosis& diagnosis);
+/// The embedded store.
 void examine_store(const Invocation& invocation, Diagnosis& diagnosis);
+/// The manager that is meant, if one is.
+void examine_manager(const Invocation& invocation, Diagnosis& diagnosis);
+/// What a service holds, and how full it is; its own user may compare its catalog with its files.
+void examine_service(nam::Service& service, const std::string& subject, Diagnosis& diagnosis);
 void examine_limits(const Invocation& invocation, Diagnosis& diagnosis);
 
 /// The first file called `name` in the folders of `path`, separated by colons; empty if there is none.

@@ -4,6 +4,7 @@
 #include "cli/allocation_report.hpp"
 #include "cli/doctor.hpp"
 #include "cli/text.hpp"
+#include "nam/store.hpp"
 
 namespace psnam::cli {
 namespace {
@@ -20,6 +21,8 @@ std::string_view hint_for(Code code) {
       return "name a folder in memory or on a disk of this node with PSNAM_STORE";
     case Code::incompatible:
       return "use the psnam version that made the store, or end its jobs and delete the folder";
+    case Code::busy:
+      return "name its manager by PSNAM_MANAGER or --manager";
     case Code::corrupt:
       return "end the jobs that use the store, save what is in its folder memory, and delete the folder";
     default:
@@ -100,6 +103,8 @@ void examine_objects(nam::Service& store, Diagnosis& diagnosis) {
 
 void examine_contents(nam::Service& store, Diagnosis& diagnosis) {
   const auto findings = store.check();
+  // For its administrator; others see what is theirs, which says nothing about the whole.
+  if (!findings && findings.error().code == Code::access) return;
   if (!findings) {
     diagnosis.push_back(
         {Verdict::wrong, "store", findings.error().message, std::string{hint_for(findings.error().code)}});
@@ -113,6 +118,21 @@ void examine_contents(nam::Service& store, Diagnosis& diagnosis) {
 
 }  // namespace
 
+void examine_service(nam::Service& service, const std::string& subject, Diagnosis& diagnosis) {
+  const auto summary = service.summary();
+  if (!summary) {
+    diagnosis.push_back(
+        {Verdict::wrong, "store", summary.error().message, std::string{hint_for(summary.error().code)}});
+    return;
+  }
+  diagnosis.push_back({Verdict::good, "store",
+                       fmt::format("{} on {}: {}, used by {}", subject, summary->host,
+                                   count_text(summary->windows, "window"), count_text(summary->uses, "job"))});
+  examine_room(*summary, diagnosis);
+  examine_objects(service, diagnosis);
+  examine_contents(service, diagnosis);
+}
+
 void examine_store(const Invocation& invocation, Diagnosis& diagnosis) {
   const std::string folder = invocation.folder().string();
   auto opened = nam::Store::open({.folder = invocation.folder(), .create = false});
@@ -125,15 +145,7 @@ void examine_store(const Invocation& invocation, Diagnosis& diagnosis) {
     return;
   }
   nam::Service& store = **opened;
-  const auto summary = store.summary();
-  if (!summary) {
-    diagnosis.push_back(
-        {Verdict::wrong, "store", summary.error().message, std::string{hint_for(summary.error().code)}});
-    return;
-  }
-  diagnosis.push_back({Verdict::good, "store",
-                       fmt::format("{} on {}: {}, used by {}", folder, summary->host,
-                                   count_text(summary->windows, "window"), count_text(summary->uses, "job"))});
+  examine_service(store, folder, diagnosis);
   const auto released = store.released_at_open();
   if (released.allocations != 0)
     diagnosis.push_back({Verdict::note, "store",
@@ -143,9 +155,6 @@ void examine_store(const Invocation& invocation, Diagnosis& diagnosis) {
     diagnosis.push_back({Verdict::note, "store",
                          fmt::format("{} and {} of jobs that ended without freeing were left; they are released now",
                                      count_text(released.windows, "window"), size_text(released.bytes))});
-  examine_room(*summary, diagnosis);
-  examine_objects(store, diagnosis);
-  examine_contents(store, diagnosis);
 }
 
 }  // namespace psnam::cli

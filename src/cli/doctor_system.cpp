@@ -140,11 +140,6 @@ void examine_environment(const Invocation& invocation, Diagnosis& diagnosis) {
     diagnosis.push_back({Verdict::good, "environment", "every variable can be understood"});
   else
     diagnosis.push_back({Verdict::wrong, "environment", options.error().message, "namctl env shows what is known"});
-  if (const auto manager = invocation.variable("PSNAM_MANAGER"))
-    diagnosis.push_back(
-        {Verdict::wrong, "environment",
-         fmt::format("PSNAM_MANAGER = \"{}\": this version reaches no manager and refuses windows", *manager),
-         "unset PSNAM_MANAGER"});
 }
 
 void examine_library(const Invocation& invocation, Diagnosis& diagnosis) {

@@ -25,6 +25,11 @@ Setting setting_of(const OptionRow& row, const Invocation& invocation) {
     setting.source = !invocation.store_argument.empty() ? "command line" : value ? "environment" : "default";
     return setting;
   }
+  if (row.name == "PSNAM_MANAGER" && !invocation.manager_argument.empty()) {
+    setting.value = invocation.manager_argument;
+    setting.source = "command line";
+    return setting;
+  }
   setting.value = value.value_or(std::string{row.default_text});
   setting.source = value ? "environment" : "default";
   const auto other = row.name == "PSNAM_MODULE_ID" ? invocation.variable(kOtherModuleId) : std::nullopt;

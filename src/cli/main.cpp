@@ -26,6 +26,9 @@ struct Parsed {
   std::string owner;  ///< whom to act for
   AllocationWish wish;
   FreeOptions free;
+  TopOptions top;
+  std::optional<std::uint32_t> nam;  ///< to be removed
+  bool force = false;
   Command command;
 };
 
@@ -51,6 +54,18 @@ void add_commands(CLI::App& app, Parsed& parsed) {
       [&] { return show_capacity(parsed.invocation, parsed.size); })
       ->add_option("size", parsed.size,
                    "bytes, with K, M, G or T; sets the capacity, and makes the store if there is none");
+  add("sessions", "the clients of the manager", [&] { return list_sessions(parsed.invocation); });
+  CLI::App* const nams = add("nams", "the memory nodes of the manager", [&] {
+    return parsed.nam ? remove_nam(parsed.invocation, *parsed.nam, parsed.force) : list_nams(parsed.invocation);
+  });
+  CLI::App* const gone = nams->add_subcommand("rm", "forget a memory node that will not come back");
+  gone->fallthrough();
+  gone->add_option("index", parsed.nam, "its index")->required();
+  gone->add_flag("--force", parsed.force, "even if windows lie in it, which are lost then");
+  CLI::App* const top = add("top", "sessions, users and rates of the manager, again and again",
+                            [&] { return watch(parsed.invocation, parsed.top); });
+  top->add_option("--interval", parsed.top.interval_seconds, "seconds from page to page (default: 2)");
+  top->add_option("--count", parsed.top.count, "how many pages (default: until it is interrupted)");
   add("env", "the environment variables and their values", [&] { return show_environment(parsed.invocation); });
   add("doctor", "what is installed, where the store is, how full, and what is wrong",
       [&] { return examine(parsed.invocation); });
@@ -100,8 +115,14 @@ int run(int argc, char** argv) {
   CLI::App app{"Looks after the windows of a NAM store.", "namctl"};
   Parsed parsed;
   app.set_version_flag("--version", std::string{"namctl (psnam) "} + kVersion);
-  app.add_option("--store", parsed.invocation.store_argument,
-                 "folder of the store (default: PSNAM_STORE, else /dev/shm/psnam-UID)");
+  CLI::Option* const store =
+      app.add_option("--store", parsed.invocation.store_argument,
+                     "folder of the embedded store (default: PSNAM_STORE, else /dev/shm/psnam-UID)");
+  app.add_option("--manager", parsed.invocation.manager_argument,
+                 "the manager, a path or HOST[:PORT] (default: PSNAM_MANAGER, else the embedded store)")
+      ->excludes(store);
+  app.add_option("--nam", parsed.invocation.nam_argument,
+                 "the NAM of the manager to work on: an index, or any: that with most left (default: the manager)");
   app.add_option("--owner", parsed.owner, "act for this user, a name or a number; root only");
   CLI::Option* const json = app.add_flag("--json", parsed.invocation.json, "output for programs");
   app.require_subcommand(1);

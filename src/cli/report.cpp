@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "nam/store.hpp"
+
 namespace psnam::cli {
 namespace {
 

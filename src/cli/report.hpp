@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/json.hpp"
-#include "nam/store.hpp"
+#include "nam/service.hpp"
 
 namespace psnam::cli {
 

@@ -20,7 +20,7 @@ std::string not_found(const std::string& name, const Invocation& invocation, con
       return fmt::format("the window \"{}\" is volatile: it goes with the job that uses it", name);
     if (!report.window.name.empty()) known.push_back(report.window.name);
   }
-  std::string message = fmt::format("no window is called \"{}\" in {}", name, invocation.folder().string());
+  std::string message = fmt::format("no window is called \"{}\" in {}", name, invocation.place());
   const auto near = similar(name, known);
   if (!near.empty()) message += fmt::format("; did you mean {}?", fmt::join(near, ", "));
   return message;
@@ -140,9 +140,36 @@ std::string removed_json(const std::vector<Removed>& removed, const std::vector<
   return json.end_array().end_object().take();
 }
 
+/// The parts of a window that its home has removed; false while a job uses one. A NAM that does not answer removes its
+/// part when it joins the manager again.
+bool remove_parts(nam::Service& home, const format::WindowRecord& window, Outcome& outcome) {
+  const auto nams = home.nams();
+  if (!nams) return true;
+  bool all_gone = true;
+  for (const auto& node : window.nodes) {
+    const auto nam = std::ranges::find(*nams, node.store, &nam::NamReport::store);
+    if (nam == nams->end() || nam->address.empty()) continue;
+    const auto remove = [&]() -> Result<bool> {
+      PSNAM_TRY(nam::Service* const service, home.nam(nam->index));
+      PSNAM_TRY(const auto part, service->find(window.name));
+      if (part.uuid != window.uuid) return true;
+      return service->remove(window.name);
+    };
+    const auto gone = remove();
+    if (gone) {
+      all_gone = all_gone && *gone;
+    } else if (gone.error().code != Code::name_not_found) {
+      all_gone = false;
+      outcome.failures.push_back(fmt::format("the part of {} in NAM {} stays until that joins the manager again: {}",
+                                             window.name, nam->index, gone.error().message));
+    }
+  }
+  return all_gone;
+}
+
 std::string list_json(const Invocation& invocation, const Contents& contents) {
   JsonWriter json;
-  json.begin_object().member("store", invocation.folder().string()).key("windows").begin_array();
+  json.begin_object().member("store", invocation.place()).key("windows").begin_array();
   for (const auto& report : contents.windows()) {
     json.begin_object();
     put_window(json, report);
@@ -158,7 +185,7 @@ std::string list_json(const Invocation& invocation, const Contents& contents) {
 }
 
 std::string windows_text(const Invocation& invocation, const Contents& contents) {
-  if (contents.windows().empty()) return fmt::format("no windows in {}\n", invocation.folder().string());
+  if (contents.windows().empty()) return fmt::format("no windows in {}\n", invocation.place());
   Table table{{"NAME", "SIZE", "RANKS", "STRUCTURE", "CONSISTENCY", "JOBS", "MODE", "OWNER", "CREATED"}, {1, 2, 5}};
   for (const auto& report : contents.windows()) {
     const auto& window = report.window;
@@ -201,7 +228,10 @@ Result<Outcome> remove_windows(const Invocation& invocation, const std::vector<s
   std::vector<Removed> removed;
   Outcome outcome;
   for (const auto& name : names) {
+    const auto* const known = contents.window(std::string_view{name});
     auto gone = store ? store->remove(name) : Error{Code::name_not_found, ""};
+    if (gone && known != nullptr && known->window.nodes.size() > 1)
+      gone = *gone & remove_parts(*store, known->window, outcome);
     if (gone) {
       removed.push_back({.name = name, .gone = *gone});
       outcome.output += *gone ? fmt::format("{} removed\n", name)

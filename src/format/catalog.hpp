@@ -19,7 +19,25 @@
 
 namespace psnam::format {
 
-inline constexpr std::uint16_t kCatalogVersion = 2;
+inline constexpr std::uint16_t kCatalogVersion = 3;
+/// The version that upgraded() understands.
+inline constexpr std::uint16_t kFormerCatalogVersion = 2;
+
+/// Ids of a store that is served as NAM `index` begin here, so that where there is a manager, an id alone tells whose
+/// allocation is meant; those of other stores are smaller.
+inline constexpr unsigned kNamIndexShift = 48;
+[[nodiscard]] constexpr std::uint64_t first_served_id(std::uint32_t index) noexcept {
+  return (std::uint64_t{index} + 1) << kNamIndexShift;
+}
+/// The index of the NAM that gave an id from first_served_id(0) on.
+[[nodiscard]] constexpr std::uint32_t nam_of_id(std::uint64_t id) noexcept {
+  return static_cast<std::uint32_t>(id >> kNamIndexShift) - 1;
+}
+[[nodiscard]] constexpr bool is_served_id(std::uint64_t id) noexcept { return id >= first_served_id(0); }
+/// The same for any id; 0 for one of a store that is no NAM of a manager.
+[[nodiscard]] constexpr std::uint32_t nam_that_gave(std::uint64_t id) noexcept {
+  return is_served_id(id) ? nam_of_id(id) : 0;
+}
 
 enum class Manifestation : std::uint8_t { libnam = 1, persistent_shm = 2, segment = 3 };
 enum class Structure : std::uint8_t { raw_and_flat = 1, managed_contiguous = 2, managed_distributed = 3 };
@@ -140,6 +158,7 @@ struct AllocationRecord {
   std::uint64_t challenge = 0;  ///< random; showing it again is how a later process gets the allocation back
   std::uint64_t created_unix_seconds = 0;
   std::uint64_t expires_unix_seconds = 0;  ///< 0: never
+  std::uint32_t nam_index = 0;             ///< of the NAM whose memory it is
   std::string name;                        ///< may be empty; found under it while it is persistent
   bool operator==(const AllocationRecord&) const = default;
 };
@@ -168,8 +187,26 @@ struct StoreRecord {
   std::uint64_t reserved_bytes = 0;  ///< sum of the files with Reserve::full
   std::uint64_t next_id = 1;         ///< of windows, allocations and uses together; never given twice
   std::uint64_t created_unix_seconds = 0;
+  std::uint32_t next_nam_index = 1;  ///< of stores that join; never given twice
   std::string host;
   bool operator==(const StoreRecord&) const = default;
+};
+
+/// What a user has in a store: files of memory, and objects, which are windows, allocations and segments.
+struct UserRecord {
+  std::uint32_t uid = 0;
+  std::uint64_t reserved_bytes = 0;  ///< of his files with Reserve::full
+  std::uint64_t lazy_bytes = 0;      ///< of his other files, whether touched or not
+  std::uint64_t objects = 0;
+  bool operator==(const UserRecord&) const = default;
+};
+
+/// A store that has joined this one. Its index is its own for ever.
+struct NamRecord {
+  std::uint32_t index = 0;
+  Uuid store;
+  std::string address;  ///< where its server is reached
+  bool operator==(const NamRecord&) const = default;
 };
 
 [[nodiscard]] std::vector<std::byte> encode(const WindowRecord& record);
@@ -177,6 +214,8 @@ struct StoreRecord {
 [[nodiscard]] std::vector<std::byte> encode(const UseRecord& record);
 [[nodiscard]] std::vector<std::byte> encode(const ServiceRecord& record);
 [[nodiscard]] std::vector<std::byte> encode(const StoreRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const UserRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const NamRecord& record);
 
 /// Code::corrupt for damaged bytes, Code::incompatible (naming both versions) for those of another version.
 [[nodiscard]] Result<WindowRecord> decode_window(std::span<const std::byte> bytes);
@@ -184,5 +223,12 @@ struct StoreRecord {
 [[nodiscard]] Result<UseRecord> decode_use(std::span<const std::byte> bytes);
 [[nodiscard]] Result<ServiceRecord> decode_service(std::span<const std::byte> bytes);
 [[nodiscard]] Result<StoreRecord> decode_store(std::span<const std::byte> bytes);
+[[nodiscard]] Result<UserRecord> decode_user(std::span<const std::byte> bytes);
+[[nodiscard]] Result<NamRecord> decode_nam(std::span<const std::byte> bytes);
+
+/// Whether `bytes` begin as a record of kFormerCatalogVersion does.
+[[nodiscard]] bool is_of_former_version(std::span<const std::byte> bytes) noexcept;
+/// A record of kFormerCatalogVersion as one of kCatalogVersion, whose new fields are where zeros were.
+[[nodiscard]] std::vector<std::byte> upgraded(std::span<const std::byte> bytes);
 
 }  // namespace psnam::format

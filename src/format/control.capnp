@@ -53,7 +53,28 @@ struct Request {
     check @41 :Void;
     countUsers @42 :UInt64;            # a window or allocation
     persist @43 :Range;
+    statistics @44 :Void;              # the answer has bytes: statistics.capnp
+    joinNam @45 :JoinNam;
+    nams @46 :Void;
+    removeNam @47 :RemoveNam;
+    decideWindows @48 :Data;           # their uuids; the answer has a byte for each
   }
+}
+
+# A memory node tells of itself, and again every few seconds.
+struct JoinNam {
+  store @0 :Data;                      # its uuid
+  index @1 :UInt32;                    # that it has had so far; 0: none
+  addresses @2 :List(Text);            # where its server listens
+  capacityBytes @3 :UInt64;
+  freeBytes @4 :UInt64;
+  catalogVersion @5 :UInt32;           # of the records that it keeps
+  softwareVersion @6 :Text;
+}
+
+struct RemoveNam {
+  index @0 :UInt32;
+  force @1 :Bool;                      # even if windows lie in it
 }
 
 struct Process {
@@ -228,6 +249,8 @@ struct Reply {
     collected @15 :Collected;
     findings @16 :List(Text);
     value @17 :Value;
+    joined @18 :Joined;
+    nams @19 :List(Nam);
   }
 }
 
@@ -345,4 +368,19 @@ struct Collected {
 struct Value {
   present @0 :Bool;
   value @1 :UInt64;
+}
+
+struct Joined {
+  index @0 :UInt32;
+  manager @1 :Data;                    # the uuid of its store
+}
+
+struct Nam {
+  index @0 :UInt32;                    # 0: the one that is asked
+  store @1 :Data;
+  address @2 :Text;
+  socket @3 :Text;                     # for processes of its host; may be empty
+  capacityBytes @4 :UInt64;
+  freeBytes @5 :UInt64;
+  reachable @6 :Bool;
 }

@@ -190,4 +190,9 @@ Status Client::set_capacity(std::uint64_t bytes) {
 Result<Collected> Client::collect() { return link_->ask<Collected>(request::Collect{}); }
 Result<Findings> Client::check() { return link_->ask<Findings>(request::Check{}); }
 
+Result<Statistics> Client::statistics() {
+  PSNAM_TRY(const auto encoded, link_->ask<reply::Bytes>(request::Statistics{}));
+  return decode_statistics(encoded.bytes);
+}
+
 }  // namespace psnam::nam

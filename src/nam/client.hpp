@@ -5,7 +5,9 @@
 // connects again; see nam/client_link.hpp for what is there again then. Not to be used in a forked child.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "nam/client_link.hpp"
 #include "nam/service.hpp"
@@ -70,6 +72,11 @@ class Client final : public Service {
   /// Nothing: the server did that, before this client came.
   [[nodiscard]] Collected released_at_open() const override { return {}; }
   Result<Findings> check() override;
+  Result<Statistics> statistics() override;
+
+  Result<std::vector<NamReport>> nams() override;
+  Result<Service*> nam(std::uint32_t index) override;
+  Result<std::vector<std::string>> remove_nam(std::uint32_t index, bool force) override;
 
  private:
   explicit Client(std::shared_ptr<ClientLink> link) : link_{std::move(link)} {}
@@ -78,6 +85,8 @@ class Client final : public Service {
   [[nodiscard]] Result<Mapping> map_page(const request::Any& request, std::uint64_t bytes, std::string_view what);
 
   std::shared_ptr<ClientLink> link_;
+  std::mutex nams_mutex_;
+  std::map<std::uint32_t, std::unique_ptr<Client>> nams_;  ///< the memory nodes that were asked for
 };
 
 }  // namespace psnam::nam

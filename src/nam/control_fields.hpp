@@ -66,6 +66,12 @@ class Fields {
     require(good, field);
     return good ? static_cast<Enum>(value) : last;
   }
+  [[nodiscard]] format::Uuid uuid(capnp::Data::Reader in) {
+    format::Uuid uuid;
+    require(in.size() == uuid.bytes.size(), "uuid");
+    if (in.size() == uuid.bytes.size()) std::memcpy(uuid.bytes.data(), in.begin(), in.size());
+    return uuid;
+  }
   [[nodiscard]] AccessRight right(schema::Right right) {
     require(right <= schema::Right::READ_WRITE, "right");
     return right == schema::Right::READ_WRITE ? AccessRight::read_write : AccessRight::read_only;

@@ -1,6 +1,7 @@
 #include "nam/host.hpp"
 
 #include "nam/host_parts.hpp"
+#include "nam/host_statistics.hpp"
 #include "nam/session.hpp"
 #include "psnam_version.hpp"
 
@@ -16,6 +17,7 @@ class NamHost::Impl final : public control::Acceptor {
   Status open_store(StoreOptions options, std::string address);
   Status open_server(control::ServerOptions options, const std::string& name,
                      const std::vector<control::Address>& listen);
+  Status take_place(std::optional<ClientOptions> manager);
 
   HostParts parts;
   format::Uuid instance = format::random_uuid();
@@ -41,7 +43,17 @@ Status NamHost::Impl::open_server(control::ServerOptions options, const std::str
   options.facts.software_version = kVersion;
   PSNAM_TRY(options.facts.boot, this_boot());
   PSNAM_TRY(server, control::Server::create(std::move(options), *this));
+  parts.counters = [this] { return server->counters(); };
   for (const control::Address& address : listen) PSNAM_CHECK(server->listen(address));
+  return {};
+}
+
+/// Before run(): nobody is served by a store whose ids may be those of another one.
+Status NamHost::Impl::take_place(std::optional<ClientOptions> manager) {
+  if (!manager) return parts.store->serve_as({.index = 0, .manager = parts.store->node().store, .manager_address = {}});
+  MembershipOptions options{.manager = std::move(*manager), .addresses = {}};
+  for (const control::Address& address : server->listening()) options.addresses.push_back(address.text());
+  PSNAM_TRY(parts.membership, Membership::join(*parts.store, std::move(options)));
   return {};
 }
 
@@ -57,15 +69,27 @@ Result<std::unique_ptr<NamHost>> NamHost::start(HostOptions options) {
   auto impl = std::make_unique<Impl>(std::move(options.fabric), std::move(options.fabric_module));
   PSNAM_CHECK(impl->open_store(std::move(options.store), std::move(address)));
   PSNAM_CHECK(impl->open_server(std::move(options.server), options.name, options.listen));
+  PSNAM_CHECK(impl->take_place(std::move(options.join)));
   return std::unique_ptr<NamHost>{new NamHost{std::move(impl)}};
 }
 
 Status NamHost::run() { return impl_->server->run(); }
 void NamHost::stop() noexcept { impl_->server->stop(); }
 const std::vector<control::Address>& NamHost::listening() const noexcept { return impl_->server->listening(); }
+Result<std::uint32_t> NamHost::nam_index() {
+  PSNAM_TRY(const auto place, impl_->parts.store->nam_place());
+  return place ? place->index : 0;
+}
 Store& NamHost::store() noexcept { return *impl_->parts.store; }
 Collected NamHost::released_at_open() const { return impl_->parts.store->released_at_open(); }
 control::ServerCounters NamHost::counters() const noexcept { return impl_->server->counters(); }
+Status NamHost::set_limits(Limits limits) {
+  PSNAM_CHECK(impl_->parts.store->set_limits(limits));
+  const std::lock_guard lock{impl_->parts.limits_mutex};
+  impl_->parts.limits = std::move(limits);
+  return {};
+}
+Result<Statistics> NamHost::statistics() { return host_statistics(impl_->parts, std::nullopt); }
 std::string NamHost::provider() const { return impl_->parts.fabric.provider(); }
 std::uint64_t NamHost::quarantined_bytes() { return impl_->parts.memory.quarantined_bytes(); }
 

@@ -1,12 +1,21 @@
 // What the sessions of a server share.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
+#include "nam/control/server.hpp"
 #include "nam/helpers.hpp"
+#include "nam/membership.hpp"
 #include "nam/memory_table.hpp"
+#include "nam/nam_table.hpp"
+#include "nam/request.hpp"
+#include "nam/request_meter.hpp"
 #include "nam/session_memory.hpp"
 #include "nam/session_table.hpp"
 #include "nam/store.hpp"
@@ -25,6 +34,16 @@ struct HostParts {
   MemoryTable memory;
   FabricSource fabric;
   Helpers helpers{kMostHelpers};
+  NamTable nams;                           ///< of a manager
+  std::unique_ptr<Membership> membership;  ///< of a memory node
+  /// Shared with answers that a helper still owes when all this ends.
+  std::shared_ptr<RequestMeter> meter = std::make_shared<RequestMeter>(request::kNames);
+  const std::uint64_t began_unix_seconds = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  std::atomic<std::uint64_t> agent_bytes{0};  ///< moved by agents
+  std::mutex limits_mutex;
+  Limits limits;                                      ///< as they were set last
+  std::function<control::ServerCounters()> counters;  ///< of the server; before the first session
 
   /// The server's own mapping of a root.
   [[nodiscard]] Result<std::shared_ptr<RootMapping>> map_root(std::uint64_t root_id) {

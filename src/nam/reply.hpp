@@ -63,8 +63,15 @@ struct Value {
   std::optional<std::uint64_t> value;
 };
 
+/// A memory node is one of the NAMs.
+struct Joined {
+  std::uint32_t index = 0;
+  format::Uuid manager;
+};
+using Nams = std::vector<NamReport>;
+
 using Any = std::variant<Error, Done, Flag, Number, Text, Window, Allocation, WindowUse, AllocationUse, Windows,
-                         Allocations, Range, Fabric, Bytes, StoreSummary, Collected, Findings, Value>;
+                         Allocations, Range, Fabric, Bytes, StoreSummary, Collected, Findings, Value, Joined, Nams>;
 
 [[nodiscard]] std::vector<std::byte> encode(const Any& reply);
 /// Code::corrupt.

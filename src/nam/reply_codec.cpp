@@ -232,6 +232,36 @@ void put(Builder out, const Value& from) {
   to.setValue(from.value.value_or(0));
 }
 
+void put(Builder out, const Joined& from) {
+  auto to = out.initJoined();
+  to.setIndex(from.index);
+  to.setManager(data_of(std::as_bytes(std::span{from.manager.bytes})));
+}
+void put(Builder out, const Nams& from) {
+  auto to = out.initNams(length(from.size()));
+  for (unsigned i = 0; i < to.size(); ++i) {
+    to[i].setIndex(from[i].index);
+    to[i].setStore(data_of(std::as_bytes(std::span{from[i].store.bytes})));
+    to[i].setAddress(from[i].address);
+    to[i].setSocket(from[i].socket);
+    to[i].setCapacityBytes(from[i].capacity_bytes);
+    to[i].setFreeBytes(from[i].free_bytes);
+    to[i].setReachable(from[i].reachable);
+  }
+}
+Nams get(capnp::List<schema::Nam>::Reader in, Fields& fields) {
+  Nams to;
+  for (const auto nam : in)
+    to.push_back({.index = nam.getIndex(),
+                  .store = fields.uuid(nam.getStore()),
+                  .address = text_of(nam.getAddress()),
+                  .socket = text_of(nam.getSocket()),
+                  .capacity_bytes = nam.getCapacityBytes(),
+                  .free_bytes = nam.getFreeBytes(),
+                  .reachable = nam.getReachable()});
+  return to;
+}
+
 Any get_record(Reader in, Fields& fields) {
   switch (in.which()) {
     case schema::Reply::WINDOW:
@@ -255,6 +285,10 @@ Any get_record(Reader in, Fields& fields) {
                        in.getCollected().getBytes()};
     case schema::Reply::FINDINGS:
       return get(in.getFindings());
+    case schema::Reply::JOINED:
+      return Joined{in.getJoined().getIndex(), fields.uuid(in.getJoined().getManager())};
+    case schema::Reply::NAMS:
+      return get(in.getNams(), fields);
     default:
       break;
   }

@@ -190,14 +190,34 @@ struct Check {};
 struct CountUsers {
   std::uint64_t object_id = 0;
 };
+struct Statistics {};
+/// A memory node tells the manager of itself. Said again, it is its sign of life.
+struct JoinNam {
+  format::Uuid store;
+  std::uint32_t index = 0;  ///< that it has had so far; 0: none
+  std::vector<std::string> addresses;
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  std::uint32_t catalog_version = 0;
+  std::string software_version;
+};
+struct Nams {};
+struct RemoveNam {
+  std::uint32_t index = 0;
+  bool force = false;
+};
+/// Of each of these windows: a WindowFate.
+struct DecideWindows {
+  std::vector<format::Uuid> windows;
+};
 
-using Any =
-    std::variant<CreateWindow, SetConsistency, FindWindow, GetWindow, OpenWindow, Duplicate, Close, Allocate,
-                 SetAllocationConsistency, OpenAllocation, GetAllocation, FindAllocation, FreeAllocation,
-                 ListAllocations, Publish, LookUp, Unpublish, CreateMemory, OpenRange, ReserveRange, Persist,
-                 ForgetMemory, OpenFabric, CreateControl, OpenControl, DropControl, OpenLocks, OpenNotifications,
-                 PostNotification, TakeNotification, CountNotifications, OpenAgent, CloseAgent, Lock, Unlock, Execute,
-                 Reopen, Summary, ListWindows, RemoveWindow, SetCapacity, Collect, Check, CountUsers>;
+using Any = std::variant<CreateWindow, SetConsistency, FindWindow, GetWindow, OpenWindow, Duplicate, Close, Allocate,
+                         SetAllocationConsistency, OpenAllocation, GetAllocation, FindAllocation, FreeAllocation,
+                         ListAllocations, Publish, LookUp, Unpublish, CreateMemory, OpenRange, ReserveRange, Persist,
+                         ForgetMemory, OpenFabric, CreateControl, OpenControl, DropControl, OpenLocks,
+                         OpenNotifications, PostNotification, TakeNotification, CountNotifications, OpenAgent,
+                         CloseAgent, Lock, Unlock, Execute, Reopen, Summary, ListWindows, RemoveWindow, SetCapacity,
+                         Collect, Check, CountUsers, Statistics, JoinNam, Nams, RemoveNam, DecideWindows>;
 
 /// By the index of Any.
 inline constexpr std::array<std::string_view, std::variant_size_v<Any>> kNames{"create_window",
@@ -243,7 +263,12 @@ inline constexpr std::array<std::string_view, std::variant_size_v<Any>> kNames{"
                                                                                "set_capacity",
                                                                                "collect",
                                                                                "check",
-                                                                               "count_users"};
+                                                                               "count_users",
+                                                                               "statistics",
+                                                                               "join_nam",
+                                                                               "nams",
+                                                                               "remove_nam",
+                                                                               "decide_windows"};
 
 [[nodiscard]] std::vector<std::byte> encode(const Any& request);
 /// Code::corrupt; Code::unsupported for a request of a later version.

@@ -280,6 +280,49 @@ void put(Builder out, const SetCapacity& from) { out.setSetCapacity(from.bytes);
 void put(Builder out, const Collect&) { out.setCollect(); }
 void put(Builder out, const Check&) { out.setCheck(); }
 void put(Builder out, const CountUsers& from) { out.setCountUsers(from.object_id); }
+void put(Builder out, const Statistics&) { out.setStatistics(); }
+
+void put(Builder out, const JoinNam& from) {
+  auto to = out.initJoinNam();
+  to.setStore(data_of(std::as_bytes(std::span{from.store.bytes})));
+  to.setIndex(from.index);
+  auto addresses = to.initAddresses(static_cast<unsigned>(from.addresses.size()));
+  for (unsigned i = 0; i < addresses.size(); ++i) addresses.set(i, from.addresses[i]);
+  to.setCapacityBytes(from.capacity_bytes);
+  to.setFreeBytes(from.free_bytes);
+  to.setCatalogVersion(from.catalog_version);
+  to.setSoftwareVersion(from.software_version);
+}
+JoinNam get(schema::JoinNam::Reader in, Fields& fields) {
+  JoinNam to;
+  to.store = fields.uuid(in.getStore());
+  to.index = in.getIndex();
+  for (const auto address : in.getAddresses()) to.addresses.push_back(text_of(address));
+  to.capacity_bytes = in.getCapacityBytes();
+  to.free_bytes = in.getFreeBytes();
+  to.catalog_version = in.getCatalogVersion();
+  to.software_version = text_of(in.getSoftwareVersion());
+  return to;
+}
+void put(Builder out, const Nams&) { out.setNams(); }
+void put(Builder out, const RemoveNam& from) {
+  auto to = out.initRemoveNam();
+  to.setIndex(from.index);
+  to.setForce(from.force);
+}
+void put(Builder out, const DecideWindows& from) {
+  auto to = out.initDecideWindows(static_cast<unsigned>(from.windows.size() * sizeof(format::Uuid)));
+  for (std::size_t i = 0; i < from.windows.size(); ++i)
+    std::memcpy(to.begin() + i * sizeof(format::Uuid), from.windows[i].bytes.data(), sizeof(format::Uuid));
+}
+DecideWindows windows_of(capnp::Data::Reader in, Fields& fields) {
+  fields.require(in.size() % sizeof(format::Uuid) == 0, "decideWindows");
+  DecideWindows to;
+  to.windows.resize(in.size() / sizeof(format::Uuid));
+  for (std::size_t i = 0; i < to.windows.size(); ++i)
+    std::memcpy(to.windows[i].bytes.data(), in.begin() + i * sizeof(format::Uuid), sizeof(format::Uuid));
+  return to;
+}
 
 template <class Range>
 Range range_of(schema::Range::Reader in) {
@@ -408,6 +451,8 @@ Any get(Reader in, Fields& fields) {
       return Unpublish{text_of(in.getUnpublish().getService()), text_of(in.getUnpublish().getPortName())};
     case schema::Request::SUMMARY:
       return Summary{};
+    case schema::Request::STATISTICS:
+      return Statistics{};
     case schema::Request::LIST_WINDOWS:
       return ListWindows{in.getListWindows()};
     case schema::Request::REMOVE_WINDOW:
@@ -420,6 +465,14 @@ Any get(Reader in, Fields& fields) {
       return Check{};
     case schema::Request::COUNT_USERS:
       return CountUsers{in.getCountUsers()};
+    case schema::Request::JOIN_NAM:
+      return get(in.getJoinNam(), fields);
+    case schema::Request::NAMS:
+      return Nams{};
+    case schema::Request::REMOVE_NAM:
+      return RemoveNam{in.getRemoveNam().getIndex(), in.getRemoveNam().getForce()};
+    case schema::Request::DECIDE_WINDOWS:
+      return windows_of(in.getDecideWindows(), fields);
     default:
       return get_agent_request(in, fields);
   }

@@ -30,6 +30,7 @@
 #include "base/system.hpp"
 #include "format/catalog.hpp"
 #include "nam/lock_kind.hpp"
+#include "nam/statistics.hpp"
 
 namespace psnam::backends {
 struct IndivisibleRequest;
@@ -301,6 +302,22 @@ class AdministrationService {
   [[nodiscard]] virtual Collected released_at_open() const = 0;
   /// Compares catalog and files.
   virtual Result<Findings> check() = 0;
+  /// Of a manager: sessions, requests, users. Other sessions than his own are told to its own user and user 0 only.
+  /// Code::unsupported of a store that nobody serves.
+  virtual Result<Statistics> statistics() {
+    return Error{Code::unsupported, "a store without a manager has no sessions, and counts nothing"};
+  }
+};
+
+/// A NAM: the service itself, or a memory node that has joined it.
+struct NamReport {
+  std::uint32_t index = 0;  ///< 0: the one that is asked
+  format::Uuid store;
+  std::string address = {};  ///< empty: that of the one that is asked
+  std::string socket = {};   ///< its Unix socket, for processes of its host; may be empty
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  bool reachable = true;
 };
 
 /// All of it.
@@ -318,6 +335,15 @@ class Service : public WindowService,
   virtual Result<std::uint64_t> count_users(std::uint64_t object_id) = 0;
   /// Ends a use, of whatever.
   Status close(std::uint64_t use_id) override = 0;
+
+  /// The NAMs, by index. Who has none beside itself need not say more than this does.
+  virtual Result<std::vector<NamReport>> nams();
+  /// The service of the NAM `index`, other than 0, connected on first use; it lives as long as this one.
+  /// Code::name_not_found if there is none.
+  virtual Result<Service*> nam(std::uint32_t index);
+  /// Forgets a memory node that will not come back. Code::busy while it is connected and, without `force`, while
+  /// windows lie in it, naming them. Returns the names of those that are lost.
+  virtual Result<std::vector<std::string>> remove_nam(std::uint32_t index, bool force);
 };
 
 }  // namespace psnam::nam

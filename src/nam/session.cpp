@@ -16,6 +16,12 @@ Session::Session(HostParts& parts, const control::Peer& peer, std::uint64_t sess
       hold_{std::make_shared<SessionHold>(
           Caller{.uid = peer.uid, .gids = peer.gids, .gid = peer.gid, .pid = peer.pid, .session = session})},
       store_{parts.store->as(hold_->caller)} {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  hold_->facts = {
+      .host = peer.facts.host,
+      .ip = peer.ip,
+      .method = control::to_string(peer.method),
+      .began_unix_seconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count())};
   parts_.sessions.add(hold_);
   log::debug("session {:x}: {}", session, shown_);
 }
@@ -33,7 +39,15 @@ void Session::send(control::Reply& reply, Answered answered) {
   reply.send(std::move(message));
 }
 
+void Session::send(Owed& owed, Answered answered) {
+  owed.meter->record(owed.kind, std::chrono::steady_clock::now() - owed.began,
+                     answered ? std::nullopt : std::optional{answered.error().code});
+  send(owed.reply, std::move(answered));
+}
+
 void Session::handle(control::Message message, control::Reply reply) {
+  const auto began = std::chrono::steady_clock::now();
+  hold_->requests.fetch_add(1, std::memory_order_relaxed);
   auto request = request::decode(message.body);
   if (!request && request.error().code == Code::corrupt) {
     // Unanswered: who sends what is no request loses its connection.
@@ -41,12 +55,13 @@ void Session::handle(control::Message message, control::Reply reply) {
     return;
   }
   if (!request) return send(reply, request.take_error());
+  Owed owed{std::move(reply), parts_.meter, request->index(), began};
   std::visit(
       [&](auto& value) {
         if constexpr (requires { answer(value); })
-          send(reply, answer(value));
+          send(owed, answer(value));
         else
-          serve(value, std::make_shared<control::Reply>(std::move(reply)));
+          serve(value, std::make_shared<Owed>(std::move(owed)));
       },
       *request);
 }
@@ -67,6 +82,10 @@ void Session::closed(bool goodbye) {
   const auto ended = parts_.store->end_session(number());
   if (!ended)
     log::warn("what the session of {} has left stays until the next collection: {}", shown_, ended.error().message);
+  parts_.nams.left(number());
+  std::set<std::uint64_t> objects;
+  for (const SharedUse& use : left) objects.insert(use.object_id);
+  if (parts_.membership) parts_.membership->left(objects);
   for (const SharedUse& use : left)
     if (use.sessions.empty()) parts_.retire_released(std::vector(use.roots.begin(), use.roots.end()));
 }

@@ -6,6 +6,7 @@
 // and checked here.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -40,7 +41,14 @@ class Session final : public control::SessionHandler {
 
  private:
   using Answered = Result<Answer>;
-  using Later = std::shared_ptr<control::Reply>;
+  /// An answer that is owed, and what it is counted as.
+  struct Owed {
+    control::Reply reply;
+    std::shared_ptr<RequestMeter> meter;
+    std::size_t kind;
+    std::chrono::steady_clock::time_point began;
+  };
+  using Later = std::shared_ptr<Owed>;
 
   // session_objects.cpp
   Answered answer(request::CreateWindow& request);
@@ -74,6 +82,11 @@ class Session final : public control::SessionHandler {
   Answered answer(const request::Collect& request);
   Answered answer(const request::Check& request);
   Answered answer(const request::CountUsers& request);
+  Answered answer(const request::Statistics& request);
+  Answered answer(const request::JoinNam& request);
+  Answered answer(const request::Nams& request);
+  Answered answer(const request::RemoveNam& request);
+  Answered answer(const request::DecideWindows& request);
 
   // session_ranges.cpp
   Answered answer(const request::CreateMemory& request);
@@ -106,6 +119,7 @@ class Session final : public control::SessionHandler {
   void by_helper(const Later& later, std::function<Answered()> job);
 
   static void send(control::Reply& reply, Answered answered);
+  static void send(Owed& owed, Answered answered);
   [[nodiscard]] std::uint64_t number() const noexcept { return hold_->caller.session; }
 
   HostParts& parts_;

@@ -1,6 +1,7 @@
 // What a session asks about the service as a whole, and names. Lists are sent in pieces, for a message is limited.
 #include <algorithm>
 
+#include "nam/host_statistics.hpp"
 #include "nam/session.hpp"
 
 namespace psnam::nam {
@@ -104,6 +105,34 @@ Result<Answer> Session::answer(const request::Check&) {
 Result<Answer> Session::answer(const request::CountUsers& request) {
   PSNAM_TRY(const std::uint64_t users, store_->count_users(request.object_id));
   return Answer{reply::Number{users}};
+}
+
+Result<Answer> Session::answer(const request::Statistics&) {
+  PSNAM_TRY(const Statistics statistics, host_statistics(parts_, hold_->caller));
+  return Answer{reply::Bytes{encode(statistics)}};
+}
+
+Result<Answer> Session::answer(const request::JoinNam& request) {
+  const std::string& host = hold_->facts.ip.empty() ? hold_->facts.host : hold_->facts.ip;
+  PSNAM_TRY(const reply::Joined joined, parts_.nams.join(*store_, request, {.session = number(), .host = host}));
+  return Answer{joined};
+}
+
+Result<Answer> Session::answer(const request::Nams&) {
+  PSNAM_TRY(auto reports, parts_.nams.reports(*parts_.store));
+  return Answer{reply::Nams{std::move(reports)}};
+}
+
+Result<Answer> Session::answer(const request::RemoveNam& request) {
+  PSNAM_TRY(auto lost, parts_.nams.remove(*store_, request.index, request.force));
+  return Answer{Findings{std::move(lost)}};
+}
+
+Result<Answer> Session::answer(const request::DecideWindows& request) {
+  PSNAM_TRY(const auto fates, store_->fates_of(request.windows));
+  reply::Bytes answer;
+  for (const WindowFate fate : fates) answer.bytes.push_back(static_cast<std::byte>(fate));
+  return Answer{std::move(answer)};
 }
 
 }  // namespace psnam::nam

@@ -2,6 +2,7 @@
 // is what it does not: with which right a use was taken, and what each session holds.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,11 +22,21 @@
 
 namespace psnam::nam {
 
+/// Whose session it is, for people.
+struct SessionFacts {
+  std::string host;    ///< as the client says
+  std::string ip;      ///< empty over the Unix socket
+  std::string method;  ///< how the client was recognised
+  std::uint64_t began_unix_seconds = 0;
+};
+
 /// What a session holds beside its uses. Shared by the session and those who end its uses.
 struct SessionHold {
   explicit SessionHold(Caller session_caller) : caller{std::move(session_caller)} {}
 
   const Caller caller;
+  SessionFacts facts = {};  ///< complete before others see the hold
+  std::atomic<std::uint64_t> requests{0};
   SessionMemory memory;
   std::mutex mutex;                                                    ///< for what follows
   std::map<std::uint64_t, std::shared_ptr<ServedAgent>> agents;        ///< by random numbers

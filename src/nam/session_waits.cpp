@@ -93,6 +93,7 @@ void Session::serve(const request::Unlock& request, const Later& later) {
 void Session::serve(request::Execute& request, const Later& later) {
   auto agent = this->agent(request.agent);
   if (!agent) return send(*later, agent.take_error());
+  parts_.agent_bytes.fetch_add(request.operation.operand.size(), std::memory_order_relaxed);
   by_helper(later, [agent = *agent, shared = std::make_shared<request::Execute>(std::move(request))]() -> Answered {
     PSNAM_TRY(auto old, agent->execute(*shared));
     return Answer{reply::Bytes{std::move(old)}};

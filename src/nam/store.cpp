@@ -119,19 +119,41 @@ Result<StoreSummary> Store::summary() {
   return summary;
 }
 
-Status Store::set_capacity(std::uint64_t bytes) {
-  PSNAM_TRY(const FileSystemRoom room, impl_->folder.room());
+Status Store::Impl::set_capacity(std::uint64_t bytes) {
+  PSNAM_TRY(const FileSystemRoom room, folder.room());
   if (bytes == 0 || bytes > room.total_bytes)
     return Error{Code::invalid_argument,
                  fmt::format("a capacity of {} bytes: the file system of {} has {}, the capacity is between 1 and that",
-                             bytes, impl_->folder.path().string(), room.total_bytes)};
-  PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_CHECK(rights.require_administrator("set the capacity of", impl_->folder.path().string()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+                             bytes, folder.path().string(), room.total_bytes)};
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_TRY(format::StoreRecord record, transaction.store());
   record.capacity_bytes = bytes;
   PSNAM_CHECK(transaction.put(record));
   return transaction.commit();
+}
+
+Status Store::set_capacity(std::uint64_t bytes) {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_administrator("set the capacity of", impl_->folder.path().string()));
+  return impl_->set_capacity(bytes);
+}
+
+Status Store::set_limits(Limits limits) {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_administrator("set limits for", impl_->folder.path().string()));
+  if (limits.capacity_bytes != 0) PSNAM_CHECK(impl_->set_capacity(limits.capacity_bytes));
+  auto next = std::make_shared<const Limits>(std::move(limits));
+  const std::lock_guard guard{impl_->limits_mutex};
+  impl_->current_limits.swap(next);
+  return {};
+}
+
+Result<std::vector<format::UserRecord>> Store::users() {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
+  PSNAM_TRY(auto users, transaction.users());
+  if (!rights.administers()) std::erase_if(users, [&](const auto& user) { return user.uid != rights.caller().uid; });
+  return users;
 }
 
 Result<std::vector<WindowReport>> Store::list() {

@@ -19,6 +19,7 @@
 #include <optional>
 
 #include "nam/access.hpp"
+#include "nam/accounts.hpp"
 #include "nam/identity.hpp"
 #include "nam/service.hpp"
 
@@ -46,6 +47,16 @@ struct UsedObject {
 
 inline constexpr unsigned kDefaultCapacityPercent = 80;
 
+/// A store among the NAMs of a manager: of index 0 it is the manager.
+struct NamPlace {
+  std::uint32_t index = 0;
+  format::Uuid manager;         ///< of its store
+  std::string manager_address;  ///< empty for index 0
+};
+
+/// What the home of a window says of it to those that have a part of it.
+enum class WindowFate : std::uint8_t { gone, undecided, kept };
+
 class Store final : public Service {
  public:
   /// Opens, or makes, the store, refuses a folder of another user or with a mode that lets others in (Code::access) and
@@ -68,6 +79,28 @@ class Store final : public Service {
   Result<Collected> end_uses(std::span<const std::uint64_t> uses);
   /// Code::name_not_found.
   Result<UsedObject> object_of_use(std::uint64_t use_id);
+
+  /// From now on, for what is made; Code::access unless the caller administers the store. Limits are of this Store and
+  /// all that as() gives, not of the folder; only the capacity is kept there.
+  Status set_limits(Limits limits);
+  /// What users have here; of others than himself, only an administrator learns it.
+  Result<std::vector<format::UserRecord>> users();
+
+  /// The stores that have joined this one. One that joins again keeps its index. Code::access unless the caller
+  /// administers the store, but for looking.
+  Result<std::vector<format::NamRecord>> joined();
+  Result<format::NamRecord> join(const format::Uuid& joining, std::string address);
+  /// Its index is not given again. Code::name_not_found.
+  Status forget_joined(std::uint32_t index);
+  /// What this store is among the NAMs; nothing if it was never served, or nothing was ever in it.
+  Result<std::optional<NamPlace>> nam_place();
+  /// For a server, before it serves: from now on this store is the NAM `place`, and gives the ids of that one only.
+  /// Code::incompatible if it has been another one, whose ids it has given.
+  Status serve_as(const NamPlace& place);
+  /// What is known here of windows that have parts in other NAMs.
+  Result<std::vector<WindowFate>> fates_of(std::span<const format::Uuid> windows);
+  /// Windows that are found here, that nobody who lives uses here, and whose home is the store `home`.
+  Result<std::vector<format::WindowRecord>> idle_parts_of(const format::Uuid& home);
 
   /// What a client on this host maps for itself: the files of create_memory() and open_range(), create_control() and
   /// open_control(), open_locks(), open_notifications(), with the same conditions. A descriptor for reading does not
@@ -130,6 +163,8 @@ class Store final : public Service {
   Status set_capacity(std::uint64_t bytes) override;
   Result<Collected> collect() override;
   [[nodiscard]] Collected released_at_open() const override;
+  /// Itself, with the index that it has served as.
+  Result<std::vector<NamReport>> nams() override;
   Result<Findings> check() override;
 
  private:

@@ -72,6 +72,7 @@ Result<AllocationUse> Store::Impl::record_allocation(const AllocationRequest& re
   PSNAM_TRY(format::StoreRecord store, transaction.store());
   format::AllocationRecord record;
   record.id = record.root_id = store.next_id++;
+  record.nam_index = format::nam_that_gave(record.id);
   record.size_bytes = request.size_bytes;
   record.reserve = request.reserve;
   record.kind = request.kind;
@@ -82,12 +83,16 @@ Result<AllocationUse> Store::Impl::record_allocation(const AllocationRequest& re
   record.created_unix_seconds = now_unix_seconds();
   record.expires_unix_seconds = request.expires_unix_seconds;
   record.name = request.name;
-  PSNAM_CHECK(reserve_capacity(store, record, folder));
+  const auto limits = this->limits();
+  Accounts accounts{transaction, store, *limits, folder};
+  PSNAM_CHECK(accounts.charge(record));
+  format::UseRecord use = use_of(record.id, users);
+  use.id = store.next_id++;
   PSNAM_CHECK(transaction.put(record));
-  PSNAM_CHECK(transaction.put(store));
-  PSNAM_TRY(const std::uint64_t use_id, record_use(transaction, record.id, users));
+  PSNAM_CHECK(transaction.put(use));
+  PSNAM_CHECK(accounts.settle());
   PSNAM_CHECK(transaction.commit());
-  return AllocationUse{.allocation = std::move(record), .use_id = use_id};
+  return AllocationUse{.allocation = std::move(record), .use_id = use.id};
 }
 
 Result<AllocationUse> Store::allocate(const AllocationRequest& request,
@@ -103,8 +108,8 @@ Result<AllocationUse> Store::allocate(const AllocationRequest& request,
     PSNAM_TRY(const auto maker, impl_->itself());
     makers.push_back(maker);
   }
-  PSNAM_TRY(AllocationUse use,
-            impl_->with_cleaning({Code::no_memory}, [&] { return impl_->record_allocation(request, caller, makers); }));
+  PSNAM_TRY(AllocationUse use, impl_->with_cleaning({Code::no_memory, Code::quota},
+                                                    [&] { return impl_->record_allocation(request, caller, makers); }));
   PSNAM_CHECK(impl_->entered(use.use_id, makers));
   Status made = impl_->memory.create(use.allocation.id, request.size_bytes, request.reserve).status();
   if (made && request.consistency == format::Consistency::persistent)

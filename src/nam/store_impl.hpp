@@ -20,12 +20,14 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
 #include "nam/access.hpp"
+#include "nam/accounts.hpp"
 #include "nam/catalog.hpp"
 #include "nam/folder.hpp"
 #include "nam/identity.hpp"
@@ -66,7 +68,14 @@ struct Store::Impl {
   std::optional<Serving> serving;
   SessionUses session_uses;  ///< with `serving`
   Collected released_at_open;
+  mutable std::mutex limits_mutex;
+  std::shared_ptr<const Limits> current_limits = std::make_shared<Limits>();
 
+  [[nodiscard]] std::shared_ptr<const Limits> limits() const {
+    const std::lock_guard guard{limits_mutex};
+    return current_limits;
+  }
+  Status set_capacity(std::uint64_t bytes);
   /// Takes the folder, and opens, or makes, what is in it.
   Status open_files(const StoreOptions& options);
   [[nodiscard]] Judge judge() const noexcept { return {boot, pid_namespace, serving ? &*serving : nullptr}; }
@@ -131,9 +140,6 @@ auto Store::Impl::with_cleaning(std::initializer_list<Code> codes, Attempt attem
 [[nodiscard]] Status check_window_name(std::string_view name);
 /// Code::info_value unless `name` is 1 to 255 bytes without control characters.
 [[nodiscard]] Status check_service_name(std::string_view name);
-/// Takes the capacity for a new allocation out of `store`. Code::no_memory.
-[[nodiscard]] Status reserve_capacity(format::StoreRecord& store, const format::AllocationRecord& allocation,
-                                      const Folder& folder);
 /// Code::info_value unless `name` is one that a window could have.
 [[nodiscard]] Status check_name(std::string_view name, std::string_view of_what);
 [[nodiscard]] Error no_such_window(std::string_view name, const Folder& folder);

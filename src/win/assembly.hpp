@@ -22,11 +22,14 @@ struct TeamPlan {
   const Job& job;
   std::span<const RankIdentity> identities;
   int rank;
-  bool spans_nodes;
+  std::span<const std::uint32_t> places;  ///< of the job, for each node of the record
 };
 
-/// Fills in `team`, `relaxed_fence` and `native` of `parts`, and where remote regions are; `use` and `regions` are
-/// there already. Collective; the same result on every rank.
-[[nodiscard]] Status finish_parts(const TeamPlan& plan, std::span<const std::uint32_t> job_node, WindowParts& parts);
+/// Whether some regions lie in stores of nodes, and the ranks are on several: then they are exposed by the MPI library.
+[[nodiscard]] bool spans_nodes(const Job& job, std::span<const std::uint32_t> places);
+
+/// Fills in `team`, `spans_nodes`, `relaxed_fence` and `native` of `parts`, and where exposed regions are; `record`,
+/// `seats` and `regions` are there already. Collective; the same result on every rank.
+[[nodiscard]] Status finish_parts(const TeamPlan& plan, WindowParts& parts);
 
 }  // namespace psnam::win

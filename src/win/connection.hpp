@@ -18,23 +18,21 @@ namespace psnam::win {
 class Connection {
  public:
   struct Parts {
-    nam::WindowUse use;
-    bool use_owner = false;
-    std::uint32_t node = 0;                ///< of this process in the record, or one past the last
-    std::vector<std::uint32_t> job_node;   ///< of each node of the record
+    format::WindowRecord record;           ///< with the memory of the regions that this process has a seat for
+    std::vector<Seat> seats;               ///< ascending by node
+    std::vector<std::uint32_t> places;     ///< of the job, for each node of the record
     std::vector<RankIdentity> identities;  ///< of the connecting ranks
     int rank = 0;
     nam::AccessRight right = nam::AccessRight::read_write;
-    nam::Service* store = nullptr;  ///< null on a node without one
     MPI_Comm comm = MPI_COMM_NULL;
   };
 
-  Connection(Context& context, Parts parts);
+  Connection(Context& context, Parts parts, Job job);
 
   [[nodiscard]] MPI_Comm comm() const noexcept { return parts_.comm; }
   /// Ranks of the job that made the window.
-  [[nodiscard]] int remote_size() const noexcept { return static_cast<int>(parts_.use.window.regions.size()); }
-  [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_.use.window; }
+  [[nodiscard]] int remote_size() const noexcept { return static_cast<int>(parts_.record.regions.size()); }
+  [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_.record; }
 
   /// MPI_Win_create_dynamic on the handle: collective over the connecting ranks.
   Result<std::unique_ptr<Window>> make_window(MPI_Info info);

@@ -7,24 +7,17 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <span>
 
 #include "base/result.hpp"
-#include "nam/service.hpp"
 #include "sync/team.hpp"
+#include "win/seat.hpp"
 
 namespace psnam::win {
 
-/// Where a process sits at the change.
-struct CatalogSeat {
-  nam::WindowService& service;
-  std::uint64_t window_id;
-  std::uint32_t node;  ///< its node in the record
-  bool speaks;         ///< it speaks to the catalog for its node
-  std::size_t nodes;   ///< in the record
-};
-
-/// Collective over the team. The same result on every process.
-[[nodiscard]] Status change_consistency(sync::Team& team, const CatalogSeat& seat, format::Consistency consistency);
+/// Collective over the team; `nodes` is their number in the record, `seats` are those of the calling process. The same
+/// result on every process.
+[[nodiscard]] Status change_consistency(sync::Team& team, std::span<const Seat> seats, std::size_t nodes,
+                                        format::Consistency consistency);
 
 }  // namespace psnam::win

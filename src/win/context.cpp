@@ -15,13 +15,36 @@ Result<nam::Service*> Context::existing_store() {
   return store;
 }
 
-Result<nam::Service*> Context::open_store(bool create) {
+Result<nam::Service*> Context::manager() {
+  if (options_.manager.empty()) return static_cast<nam::Service*>(nullptr);
   const std::lock_guard lock{mutex_};
-  if (store_) return store_.get();
+  if (manager_) return manager_.get();
+  PSNAM_CHECK(check_usable());
+  PSNAM_TRY(manager_, nam::open_service(options_, true));
+  return manager_.get();
+}
+
+Result<std::vector<nam::Service*>> Context::existing_services() {
+  std::vector<nam::Service*> services;
+  PSNAM_TRY(nam::Service* const manager, this->manager());
+  if (manager != nullptr) services.push_back(manager);
+  PSNAM_TRY(nam::Service* const store, existing_store());
+  if (store != nullptr) services.push_back(store);
+  return services;
+}
+
+Status Context::check_usable() const {
   if (!allowed_.load(std::memory_order_acquire))
     return Error{Code::unsupported,
                  "PSNAM windows need MPI_Init or MPI_Init_thread; this program has opened MPI sessions only"};
   if (environment_error_) return *environment_error_;
+  return {};
+}
+
+Result<nam::Service*> Context::open_store(bool create) {
+  const std::lock_guard lock{mutex_};
+  if (store_) return store_.get();
+  PSNAM_CHECK(check_usable());
   PSNAM_TRY(store_, nam::open_embedded(options_, create));
   return store_.get();
 }
@@ -39,12 +62,10 @@ Status Context::load_defaults() {
   return {};
 }
 
-Status Context::check_manager() const { return nam::check_manager(options_); }
-
 Status Context::check_path(std::size_t nodes) const {
-  if (options_.path == Path::fabric)
+  if (options_.path == Path::fabric && options_.manager.empty())
     return Error{Code::unsupported,
-                 "PSNAM_PATH = \"fabric\": this version has no fabric; known values here: auto, mapped"};
+                 "PSNAM_PATH = \"fabric\": the fabric leads to a manager, and PSNAM_MANAGER names none"};
   if (options_.path == Path::mapped && nodes > 1)
     return Error{
         Code::unreachable,
@@ -52,7 +73,7 @@ Status Context::check_path(std::size_t nodes) const {
   return {};
 }
 
-bool Context::counts(format::Manifestation manifestation, bool mapped) const noexcept {
+bool Context::counts(format::Manifestation manifestation, Carrier carrier) const noexcept {
   switch (options_.histogram.contype) {
     case ConType::all:
       return true;
@@ -63,11 +84,11 @@ bool Context::counts(format::Manifestation manifestation, bool mapped) const noe
     case ConType::segment:
       return manifestation == format::Manifestation::segment;
     case ConType::mapped:
-      return mapped;
+      return carrier == Carrier::mapped;
     case ConType::mpi:
-      return !mapped;
+      return carrier == Carrier::mpi;
     case ConType::fabric:
-      return false;
+      return carrier == Carrier::fabric;
   }
   return false;
 }

@@ -15,6 +15,7 @@
 #include "win/assembly.hpp"
 #include "win/consistency.hpp"
 #include "win/job.hpp"
+#include "win/nam_choice.hpp"
 #include "win/sources.hpp"
 
 namespace psnam::win {
@@ -32,6 +33,7 @@ struct Facts {
   format::Structure structure;
   format::Reserve reserve;
   SourceWish source;
+  NamWish nam;  ///< whose memory it is to be
 };
 
 /// A key that must have the same value on all ranks.
@@ -65,6 +67,16 @@ Status check_common_keys(std::span<const Facts> facts) {
   return {};
 }
 
+/// Whether memory of a rank may lie in the store of its node although there is a manager: what is cut from an
+/// allocation, or is one, lies where that does.
+bool may_need_store(const std::vector<KeyValue>& pairs) {
+  const auto info = parse_create_info(pairs);
+  if (!info) return false;
+  const std::uint64_t existing = std::max(info->libnam_allocation_id, info->segment_allocation_id);
+  return info->manifestation == format::Manifestation::persistent_shm ||
+         (existing != 0 && !format::is_served_id(existing));
+}
+
 class Creation {
  public:
   Creation(Context& context, const CreateRequest& request, int rank, int size)
@@ -90,11 +102,13 @@ class Creation {
   Status record();
   Status take_memory();
   Status assemble();
+  Result<NamWish> nam_wish() const;
+  Result<std::uint32_t> place_of(std::size_t rank, const std::vector<Nam>& nams) const;
+  Status take_seats();
+  Status learn_part(Seat& seat);
   Status build();
   Status commit();
   void abandon() noexcept;
-  [[nodiscard]] bool speaks_to_catalog() const { return job_->i_lead() && parts_->node < draft_.nodes.size(); }
-
   Context& context_;
   const CreateRequest& request_;
   int rank_;
@@ -102,10 +116,12 @@ class Creation {
   sync::CommTeam team_;
   std::vector<KeyValue> pairs_;
   CreateInfo info_;
+  bool needs_store_ = false;  ///< some rank has memory in the store of its node
+  Services services_;
   std::vector<Facts> facts_;
   std::vector<RankIdentity> identities_;
   std::unique_ptr<Job> job_;
-  std::vector<std::uint32_t> job_node_;  ///< of each node of the record
+  std::vector<std::uint32_t> places_;  ///< of the job, for each node of the record
   format::WindowRecord draft_;
   std::vector<nam::AllocationSource> sources_;  ///< of the allocations of draft_
   std::unique_ptr<WindowParts> parts_ = std::make_unique<WindowParts>();
@@ -117,10 +133,13 @@ Result<bool> Creation::wanted() {
   // With a PSNAM_DEFAULTS that cannot be understood nobody knows what this window should be: the way of PSNAM windows
   // says so.
   const bool mine = is_psnam(pairs_) || context_.defaults_are_broken();
-  // The largest "size - rank" tells the lowest rank of each kind.
-  std::vector<std::uint64_t> votes(2);
+  // The largest "size - rank" tells the lowest rank of each kind. The last vote is whether a store is needed: where one
+  // rank of a node needs it, the others map what is in it.
+  std::vector<std::uint64_t> votes(3);
   votes[mine ? 0 : 1] = static_cast<std::uint64_t>(size_ - rank_);
+  votes[2] = context_.options().manager.empty() || may_need_store(pairs_) ? 1 : 0;
   PSNAM_CHECK(team_.largest(votes));
+  needs_store_ = votes[2] != 0;
   if (votes[0] != 0 && votes[1] != 0)
     return Error{
         Code::info_key,
@@ -140,14 +159,34 @@ Status Creation::look_at_request() {
   if (request_.displacement_unit <= 0)
     return Error{Code::displacement,
                  fmt::format("disp_unit = {} on rank {} is not positive", request_.displacement_unit, rank_)};
-  PSNAM_TRY(parts_->store, context_.store());
+  PSNAM_TRY(services_.manager, context_.manager());
+  if (needs_store_) {
+    PSNAM_TRY(services_.store, context_.store());
+  }
   return {};
+}
+
+/// The NAM that this rank asks for memory of, if it does.
+Result<NamWish> Creation::nam_wish() const {
+  if (services_.manager == nullptr && info_.nam && info_.nam->index != 0)
+    return Error{Code::info_value,
+                 fmt::format("{} = \"{}\" on rank {}: without PSNAM_MANAGER there is 1 NAM, of index 0", kNamIndexKey,
+                             info_.nam->index, rank_)};
+  if (services_.manager == nullptr || info_.manifestation == format::Manifestation::persistent_shm) return NamWish{};
+  const std::uint64_t existing = source_wish(info_).allocation_id;
+  if (existing == 0) return info_.nam.value_or(NamWish{NamWish::Which::any, 0});
+  if (format::is_served_id(existing)) return NamWish{NamWish::Which::index, format::nam_of_id(existing)};
+  const auto found = services_.store->find_allocation(existing);
+  if (found) return NamWish{};
+  if (found.error().code != Code::name_not_found) return found.error();
+  return NamWish{NamWish::Which::index, 0};
 }
 
 Status Creation::exchange_facts() {
   const auto describe = [&]() -> Result<Facts> {
     PSNAM_CHECK(look_at_request());
-    PSNAM_TRY(const RankIdentity identity, identify(*parts_->store, rank_, context_.options().epoch_checks));
+    PSNAM_TRY(const NamWish nam, nam_wish());
+    PSNAM_TRY(const RankIdentity identity, identify(services_, rank_, context_.options().epoch_checks));
     return Facts{identity,
                  static_cast<std::uint64_t>(request_.size),
                  static_cast<std::uint64_t>(request_.displacement_unit),
@@ -157,7 +196,8 @@ Status Creation::exchange_facts() {
                  info_.consistency,
                  info_.structure,
                  info_.reserve,
-                 source_wish(info_)};
+                 source_wish(info_),
+                 nam};
   };
   auto mine = describe();
   const Facts facts = mine ? *mine : Facts{};
@@ -197,46 +237,67 @@ Status Creation::plan_sources() {
 
 Status Creation::check_reachable(std::span<const format::RegionRecord> regions) const {
   for (const format::RegionRecord& region : regions) {
-    PSNAM_TRY(const auto manifestation, manifestations::make_manifestation(region.manifestation, *parts_->store));
-    if (region.allocation_id != 0) PSNAM_CHECK(manifestation->admits(job_->nodes()));
+    if (region.allocation_id == 0 || job_->is_nam(region.node)) continue;
+    PSNAM_TRY(const auto manifestation, manifestations::make_manifestation(region.manifestation, *services_.store));
+    PSNAM_CHECK(manifestation->admits(job_->nodes()));
   }
   return context_.check_path(job_->nodes());
 }
 
-/// Nodes without a region are not part of the window; the first that has one is its home.
+/// Places without a region are not part of the window. Its home is the manager; without one, the first of them.
 void Creation::place_on_nodes(std::vector<format::RegionRecord> regions) {
-  for (std::uint32_t node = 0; node < job_->nodes(); ++node)
-    if (std::any_of(regions.begin(), regions.end(),
-                    [&](const auto& region) { return region.allocation_id != 0 && region.node == node; }))
-      job_node_.push_back(node);
-  if (job_node_.empty()) job_node_.push_back(0);
+  if (job_->nams() != 0) places_.push_back(job_->nam(0));
+  const std::uint32_t end = job_->nam(job_->nams());
+  for (std::uint32_t place = 0; place < end; ++place)
+    if (place != job_->nam(0) && std::any_of(regions.begin(), regions.end(), [&](const auto& region) {
+          return region.allocation_id != 0 && region.node == place;
+        }))
+      places_.push_back(place);
+  if (places_.empty()) places_.push_back(0);
   for (format::RegionRecord& region : regions) {
-    const auto found = std::find(job_node_.begin(), job_node_.end(), region.node);
-    region.node = found == job_node_.end() ? 0 : static_cast<std::uint32_t>(found - job_node_.begin());
+    const auto found = std::find(places_.begin(), places_.end(), region.node);
+    region.node = found == places_.end() ? 0 : static_cast<std::uint32_t>(found - places_.begin());
   }
-  parts_->node =
-      static_cast<std::uint32_t>(std::find(job_node_.begin(), job_node_.end(), job_->my_node()) - job_node_.begin());
   draft_.regions = std::move(regions);
+}
+
+Status Creation::take_seats() {
+  for (std::uint32_t node = 0; node < places_.size(); ++node) {
+    const std::uint32_t place = places_[node];
+    if (!job_->am_at(place)) continue;
+    PSNAM_TRY(nam::Service* const service, job_->service(place, services_));
+    parts_->seats.push_back({.service = service, .node = node, .speaks = job_->lead(place)});
+  }
+  return {};
+}
+
+/// Where the memory of `rank` is to lie: its node, or a NAM.
+Result<std::uint32_t> Creation::place_of(std::size_t rank, const std::vector<Nam>& nams) const {
+  const NamWish& wish = facts_[rank].nam;
+  if (wish.which == NamWish::Which::none) return job_->node_of(rank);
+  PSNAM_TRY(const std::uint32_t index, choose_nam(wish, rank, nams));
+  return job_->nam(index);
 }
 
 Status Creation::plan() {
   PSNAM_CHECK(check_common_keys(facts_));
   PSNAM_CHECK(check_name());
-  job_ = std::make_unique<Job>(identities_, rank_);
+  PSNAM_TRY(std::vector<Nam> nams, agree_on_nams(team_, identities_, rank_, services_));
+  job_ = std::make_unique<Job>(identities_, rank_, nams.size());
   std::vector<structures::RankRequest> requests;
-  for (std::size_t rank = 0; rank < facts_.size(); ++rank)
-    requests.push_back(
-        {facts_[rank].size_bytes, facts_[rank].displacement_unit, job_->node_of(rank), facts_[rank].manifestation});
+  for (std::size_t rank = 0; rank < facts_.size(); ++rank) {
+    PSNAM_TRY(const std::uint32_t place, place_of(rank, nams));
+    requests.push_back({facts_[rank].size_bytes, facts_[rank].displacement_unit, place, facts_[rank].manifestation});
+    if (job_->is_nam(place)) take_from(nams[place - job_->nodes()], facts_[rank].size_bytes);
+  }
   PSNAM_TRY(auto regions, structures::structure(info_.structure).plan(requests));
   PSNAM_CHECK(check_reachable(regions));
   place_on_nodes(std::move(regions));
   PSNAM_CHECK(plan_sources());
+  PSNAM_CHECK(job_->meet_at_nams(team_, places_, services_));
+  PSNAM_CHECK(take_seats());
 
-  std::vector<format::NodeRecord> nodes{parts_->store->node()};
-  if (job_->nodes() > 1) {
-    PSNAM_TRY(nodes, exchange_nodes(team_, *job_, parts_->store->node()));
-  }
-  for (const std::uint32_t node : job_node_) draft_.nodes.push_back(nodes[node]);
+  PSNAM_TRY(draft_.nodes, exchange_places(team_, *job_, places_, services_));
   draft_.uuid = facts_[0].identity.random;
   draft_.structure = info_.structure;
   draft_.reserve = info_.reserve;
@@ -248,45 +309,43 @@ Status Creation::plan() {
   return {};
 }
 
-/// The leaders record the window, volatile, in their stores; everybody learns its id on its node.
+/// The leaders record the window, volatile, in their services; everybody learns its ids there.
 Status Creation::record() {
-  struct Ids {
-    std::uint64_t window;
-    std::uint64_t use;
-  } ids{0, 0};
+  parts_->record = draft_;
+  for (format::RegionRecord& region : parts_->record.regions) region.allocation_id = 0;
   Status recorded;
-  if (speaks_to_catalog()) {
+  for (Seat& seat : parts_->seats) {
+    if (!recorded || !seat.speaks) continue;
     format::WindowRecord own = draft_;
     for (format::RegionRecord& region : own.regions)
-      if (region.node != parts_->node) region.allocation_id = 0;
-    auto use = parts_->store->create(std::move(own), sources_, job_->my_processes(identities_));
+      if (region.node != seat.node) region.allocation_id = 0;
+    const std::uint32_t place = places_[seat.node];
+    auto use = seat.service->create(std::move(own), sources_, job_->users_of(place, identities_));
     if (use) {
-      ids = {use->window.id, use->use_id};
-      parts_->use = std::move(*use);
-      parts_->use_owner = true;
+      seat.window_id = use->window.id;
+      seat.use_id = use->use_id;
+      take_part(parts_->record, seat, use->window);
     } else {
       recorded = with_source_keys(use.take_error(), sources_);
     }
   }
   PSNAM_CHECK(team_.agree(std::move(recorded)));
-  std::vector<Ids> all(static_cast<std::size_t>(size_));
-  PSNAM_CHECK(team_.gather_bytes(&ids, sizeof ids, all.data()));
-  const Ids& ours = all[job_->leader(job_->my_node())];
-  if (parts_->use_owner) return {};
-  parts_->use.window = draft_;
-  for (format::RegionRecord& region : parts_->use.window.regions) region.allocation_id = 0;
-  parts_->use.window.id = ours.window;
-  parts_->use.use_id = ours.use;
+  return learn_ids(team_, *job_, places_, size_, parts_->seats);
+}
+
+/// What the leader of a seat has recorded, for the other ranks.
+Status Creation::learn_part(Seat& seat) {
+  if (seat.speaks) return {};
+  PSNAM_TRY(const format::WindowRecord part, seat.service->get(seat.window_id));
+  take_part(parts_->record, seat, part);
   return {};
 }
 
 /// Each creator takes its memory; the other ranks learn the ids that their leader recorded.
 Status Creation::take_memory() {
-  if (!parts_->use_owner && parts_->use.window.id != 0) {
-    PSNAM_TRY(parts_->use.window, parts_->store->get(parts_->use.window.id));
-  }
-  parts_->regions = std::make_unique<Regions>(parts_->use.window, parts_->node, parts_->store, Protection::read_write);
-  const auto& regions = parts_->use.window.regions;
+  for (Seat& seat : parts_->seats) PSNAM_CHECK(learn_part(seat));
+  parts_->regions = std::make_unique<Regions>(parts_->record, parts_->seats, Protection::read_write);
+  const auto& regions = parts_->record.regions;
   const structures::Structure& structure = structures::structure(info_.structure);
   for (std::uint32_t rank = 0; rank < regions.size(); ++rank) {
     if (regions[rank].allocation_id == 0 || structure.creator(rank) != static_cast<std::uint32_t>(rank_)) continue;
@@ -303,7 +362,7 @@ Status Creation::assemble() {
   PSNAM_TRY(std::byte* const base, parts_->regions->map(rank));
   if (base == nullptr && facts_[rank].size_bytes != 0)
     return Error{Code::info_value,
-                 fmt::format("{} = \"load_store\" on rank {}: its region lies on node {}, not in its own memory",
+                 fmt::format("{} = \"load_store\" on rank {}: its region lies on node {} and is not mapped here",
                              kBaseptrKey, rank_, draft_.nodes[draft_.regions[rank].node].host)};
   return {};
 }
@@ -311,23 +370,20 @@ Status Creation::assemble() {
 Status Creation::build() {
   PSNAM_CHECK(team_.agree(take_memory()));
   PSNAM_CHECK(team_.agree(assemble()));
-  const TeamPlan plan{context_, request_.comm, request_.info, team_, *job_, identities_, rank_, job_->nodes() > 1};
-  return finish_parts(plan, job_node_, *parts_);
+  return finish_parts({context_, request_.comm, request_.info, team_, *job_, identities_, rank_, places_}, *parts_);
 }
 
 Status Creation::commit() {
   if (info_.consistency == format::Consistency::volatile_) return {};
-  const CatalogSeat seat{*parts_->store, parts_->use.window.id, parts_->node, parts_->use_owner, draft_.nodes.size()};
-  PSNAM_CHECK(change_consistency(team_, seat, info_.consistency));
-  parts_->use.window.consistency = info_.consistency;
+  PSNAM_CHECK(change_consistency(team_, parts_->seats, draft_.nodes.size(), info_.consistency));
+  parts_->record.consistency = info_.consistency;
   return {};
 }
 
 /// The use of a volatile window ends, and all that was made for it goes.
 void Creation::abandon() noexcept {
   if (parts_->native != MPI_WIN_NULL) context_.real().Win_free(&parts_->native);
-  if (!parts_->use_owner) return;
-  if (const Status closed = parts_->store->close(parts_->use.use_id); !closed)
+  if (const Status closed = close_uses(parts_->seats); !closed)
     log::error("what was made for a window that failed stays until the next clean-up of the store: {}",
                closed.error().message);
 }
@@ -338,7 +394,6 @@ Result<std::unique_ptr<Window>> Creation::make() {
     PSNAM_CHECK(plan());
     PSNAM_CHECK(record());
     parts_->rank = rank_;
-    parts_->spans_nodes = job_->nodes() > 1;
     parts_->baseptr = info_.baseptr;
     PSNAM_CHECK(build());
     return commit();

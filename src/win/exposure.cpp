@@ -14,7 +14,8 @@ Status attach_hosted(const Real& real, const Job& job, int my_rank, const format
   std::set<const std::byte*> attached;
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank) {
     const format::RegionRecord& region = window.regions[rank];
-    if (region.size_bytes == 0 || host_of(job, job_node[region.node], rank) != static_cast<std::uint32_t>(my_rank))
+    const std::uint32_t place = job_node[region.node];
+    if (region.size_bytes == 0 || job.is_nam(place) || host_of(job, place, rank) != static_cast<std::uint32_t>(my_rank))
       continue;
     PSNAM_TRY(std::byte* const base, regions.map(rank));
     if (const auto bytes = regions.allocation(rank); attached.insert(bytes.data()).second)
@@ -53,8 +54,8 @@ Status expose_regions(const Real& real, sync::CommTeam& team, const Job& job, in
   PSNAM_CHECK(team.agree(attach_hosted(real, job, my_rank, window, job_node, regions, native, addresses)));
   PSNAM_CHECK(team.largest(addresses));
   for (std::size_t rank = 0; rank < window.regions.size(); ++rank)
-    regions.place(rank, static_cast<int>(host_of(job, job_node[window.regions[rank].node], rank)),
-                  static_cast<MPI_Aint>(addresses[rank]));
+    if (const std::uint32_t place = job_node[window.regions[rank].node]; !job.is_nam(place))
+      regions.place(rank, static_cast<int>(host_of(job, place, rank)), static_cast<MPI_Aint>(addresses[rank]));
   return {};
 }
 

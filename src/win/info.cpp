@@ -70,6 +70,25 @@ Status set_libnam_allocation_id(CreateInfo& info, const std::string& value) {
   return {};
 }
 
+Status set_nam_index(CreateInfo& info, const std::string& value) {
+  PSNAM_CHECK(require_manifestation(info, format::Manifestation::libnam, kNamIndexKey, value));
+  NamWish wish;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), wish.index);
+  if (value == "any")
+    wish.which = NamWish::Which::any;
+  else if (value == "spread")
+    wish.which = NamWish::Which::spread;
+  else if (error == std::errc{} && end == value.data() + value.size())
+    wish.which = NamWish::Which::index;
+  else
+    return Error{Code::info_value,
+                 fmt::format("{} = \"{}\": known values are any (the NAM with most left), spread (the NAMs in turn, by "
+                             "rank), and the index of a NAM, from 0 on",
+                             kNamIndexKey, value)};
+  info.nam = wish;
+  return {};
+}
+
 Status set_segment_allocation_id(CreateInfo& info, const std::string& value) {
   PSNAM_CHECK(require_manifestation(info, format::Manifestation::segment, kSegmentAllocationIdKey, value));
   PSNAM_TRY(info.segment_allocation_id, allocation_id(kSegmentAllocationIdKey, value));
@@ -101,7 +120,7 @@ struct Row {
 };
 
 // The manifestation comes first: later rows look at it.
-constexpr std::array<Row, 14> kKeys{{
+constexpr std::array<Row, 15> kKeys{{
     {kManifestationKey, Use::create,
      [](CreateInfo& info, const std::string& value) {
        return set_choice<&CreateInfo::manifestation, format::kManifestations>(info, kManifestationKey, value);
@@ -114,6 +133,7 @@ constexpr std::array<Row, 14> kKeys{{
      [](CreateInfo& info, const std::string& value) {
        return set_choice<&CreateInfo::structure, format::kStructures>(info, kStructureKey, value);
      }},
+    {kNamIndexKey, Use::create, set_nam_index},
     {kLibnamAllocationIdKey, Use::create, set_libnam_allocation_id},
     {kSegmentAllocationIdKey, Use::create, set_segment_allocation_id},
     {kSegmentOffsetKey, Use::create, set_segment_offset},

@@ -31,6 +31,7 @@ inline constexpr std::string_view kManifestationKey = "psnam_manifestation";
 inline constexpr std::string_view kConsistencyKey = "psnam_consistency";
 inline constexpr std::string_view kStructureKey = "psnam_structure";
 inline constexpr std::string_view kLibnamAllocationIdKey = "psnam_libnam_allocation_id";
+inline constexpr std::string_view kNamIndexKey = "psnam_nam_index";
 inline constexpr std::string_view kSegmentAllocationIdKey = "psnam_segment_allocation_id";
 inline constexpr std::string_view kSegmentOffsetKey = "psnam_segment_offset";
 inline constexpr std::string_view kSegmentAlignmentKey = "psnam_segment_alignment";
@@ -46,6 +47,13 @@ inline constexpr std::string_view kAccessKey = "psnam_access";
 inline constexpr std::uint64_t kDefaultSegmentAlignmentBytes = 64;
 inline constexpr std::uint64_t kMaxSegmentAlignmentBytes = std::uint64_t{1} << 30;
 
+/// Which NAM the memory of a rank is to be taken from; sent as bytes.
+struct NamWish {
+  enum class Which : std::uint8_t { none, index, any, spread };
+  Which which = Which::none;
+  std::uint32_t index = 0;
+};
+
 /// What the keys of MPI_Win_allocate ask for.
 struct CreateInfo {
   format::Manifestation manifestation = format::Manifestation::libnam;
@@ -55,6 +63,7 @@ struct CreateInfo {
   std::uint32_t mode = 0600;
   Baseptr baseptr = Baseptr::null;
   std::string name;
+  std::optional<NamWish> nam;
   std::uint64_t libnam_allocation_id = 0;   ///< 0: a new allocation
   std::uint64_t segment_allocation_id = 0;  ///< what to cut from; 0: not told
   std::optional<std::uint64_t> segment_offset_bytes;

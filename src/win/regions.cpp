@@ -4,32 +4,38 @@
 
 namespace psnam::win {
 
-Regions::Regions(const format::WindowRecord& record, std::uint32_t node, nam::MemoryStore* memory,
-                 Protection protection)
+Regions::Regions(const format::WindowRecord& record, std::span<const Seat> seats, Protection protection)
     : record_{record},
-      memory_{memory},
       protection_{protection},
       count_{record.regions.size()},
       targets_{std::make_unique<Target[]>(record.regions.size())} {
   for (std::size_t rank = 0; rank < count_; ++rank) {
     targets_[rank].size_bytes = record.regions[rank].size_bytes;
     targets_[rank].displacement_unit = record.regions[rank].displacement_unit;
-    targets_[rank].local = record.regions[rank].node == node;
+    targets_[rank].seat = seat_at(seats, record.regions[rank].node);
   }
 }
 
 Regions::Part Regions::part_of(std::size_t rank) const noexcept {
   const format::RegionRecord& region = record_.regions[rank];
-  return {{region.allocation_id, region.segment_id}, structures::file_part(record_.regions, rank)};
+  return {{region.node, region.allocation_id, region.segment_id}, structures::file_part(record_.regions, rank)};
 }
 
 Result<std::unique_ptr<manifestations::Manifestation>> Regions::manifestation(std::size_t rank) const {
-  return manifestations::make_manifestation(record_.regions[rank].manifestation, *memory_);
+  return manifestations::make_manifestation(record_.regions[rank].manifestation, *targets_[rank].seat->service);
 }
 
-void Regions::publish(std::size_t rank, const Part& part, std::byte* part_base) noexcept {
-  targets_[rank].base.store(part_base + (record_.regions[rank].offset_bytes - part.where.offset_bytes),
-                            std::memory_order_release);
+Reach Regions::publish(std::size_t rank, const Part& part, const nam::Memory& memory) noexcept {
+  const std::uint64_t offset_bytes = record_.regions[rank].offset_bytes - part.where.offset_bytes;
+  if (memory.remote != nullptr) {
+    targets_[rank].remote_offset_bytes = offset_bytes;
+    targets_[rank].remote.store(memory.remote.get(), std::memory_order_release);
+    any_remote_.store(true, std::memory_order_release);
+    return {.remote = memory.remote.get(), .offset_bytes = offset_bytes};
+  }
+  std::byte* const base = memory.mapping.data() + offset_bytes;
+  targets_[rank].base.store(base, std::memory_order_release);
+  return {.base = base};
 }
 
 Status Regions::create(std::size_t rank) {
@@ -37,28 +43,33 @@ Status Regions::create(std::size_t rank) {
   const Part part = part_of(rank);
   PSNAM_TRY(const auto how, manifestation(rank));
   PSNAM_TRY(nam::Memory memory, how->create(region.allocation_id, part.where, region.source, record_.reserve));
-  Mapping& mapping = memory.mapping;
   const std::lock_guard lock{mutex_};
-  std::byte* const base = mapping.data();
-  mappings_.insert_or_assign(part.key, std::move(mapping));
-  publish(rank, part, base);
+  const auto made = memories_.insert_or_assign(part.key, std::move(memory)).first;
+  static_cast<void>(publish(rank, part, made->second));
   return {};
 }
 
-Result<std::byte*> Regions::map(std::size_t rank) {
+Result<Reach> Regions::reach(std::size_t rank) {
+  const Target& target = targets_[rank];
+  if (std::byte* const base = target.base.load(std::memory_order_acquire)) return Reach{.base = base};
+  if (backends::RemoteMemory* const remote = target.remote.load(std::memory_order_acquire))
+    return Reach{.remote = remote, .offset_bytes = target.remote_offset_bytes};
   const std::uint64_t id = record_.regions[rank].allocation_id;
-  if (id == 0 || !targets_[rank].local) return static_cast<std::byte*>(nullptr);
-  const std::lock_guard lock{mutex_};
-  if (std::byte* const base = targets_[rank].base.load(std::memory_order_acquire)) return base;
+  if (id == 0 || !target.local()) return Reach{};
   const Part part = part_of(rank);
-  auto found = mappings_.find(part.key);
-  if (found == mappings_.end()) {
+  const std::lock_guard lock{mutex_};
+  auto found = memories_.find(part.key);
+  if (found == memories_.end()) {
     PSNAM_TRY(const auto how, manifestation(rank));
     PSNAM_TRY(nam::Memory memory, how->open(id, part.where, protection_));
-    found = mappings_.emplace(part.key, std::move(memory.mapping)).first;
+    found = memories_.emplace(part.key, std::move(memory)).first;
   }
-  publish(rank, part, found->second.data());
-  return targets_[rank].base.load(std::memory_order_relaxed);
+  return publish(rank, part, found->second);
+}
+
+Result<std::byte*> Regions::map(std::size_t rank) {
+  PSNAM_TRY(const Reach reach, this->reach(rank));
+  return reach.base;
 }
 
 void Regions::place(std::size_t rank, int host, MPI_Aint address) noexcept {
@@ -68,9 +79,21 @@ void Regions::place(std::size_t rank, int host, MPI_Aint address) noexcept {
 
 std::span<std::byte> Regions::allocation(std::size_t rank) noexcept {
   const std::lock_guard lock{mutex_};
-  const auto found = mappings_.find(part_of(rank).key);
-  if (found == mappings_.end()) return {};
-  return {found->second.data(), found->second.bytes()};
+  const auto found = memories_.find(part_of(rank).key);
+  if (found == memories_.end()) return {};
+  return {found->second.mapping.data(), found->second.mapping.bytes()};
+}
+
+Status Regions::flush() {
+  if (!any_remote_.load(std::memory_order_acquire)) return {};
+  Status first;
+  const std::lock_guard lock{mutex_};
+  for (const auto& [key, memory] : memories_) {
+    if (memory.remote == nullptr) continue;
+    Status flushed = memory.remote->flush();
+    if (!flushed && first) first = std::move(flushed);
+  }
+  return first;
 }
 
 }  // namespace psnam::win

@@ -6,6 +6,7 @@
 #include <climits>
 #include <utility>
 
+#include "rma/remote_pieces.hpp"
 #include "sync/team.hpp"
 
 namespace psnam::win {
@@ -32,9 +33,14 @@ Error never_came() {
   return Error{Code::request, "the data of this MPIX_Iget will never come: a process of its window has ended"};
 }
 
+/// How packed bytes lie.
+const backends::Layout& packed() {
+  static const backends::Layout byte{1, 1, 0, 1, true, {backends::Run{0, 1, 0, 1}}, {}};
+  return byte;
+}
+
 void pack(std::byte* to, std::uint64_t bytes, const backends::Side& from) {
-  const backends::Layout byte{1, 1, 0, 1, true, {backends::Run{0, 1, 0, 1}}, {}};
-  backends::transfer({to, bytes, &byte}, from, backends::NextReader::caller);
+  backends::transfer({to, bytes, &packed()}, from, backends::NextReader::caller);
 }
 
 }  // namespace
@@ -76,6 +82,18 @@ Status SplitGet::fetch(const Source& source, std::uint64_t bytes) {
   return {};
 }
 
+Status SplitGet::fetch_remote(backends::RemoteMemory& remote, const backends::Side& side) {
+  const std::uint64_t bytes = side.count * side.layout->size;
+  PSNAM_TRY(Memory memory, make_room(bytes));
+  keep(std::move(memory), bytes);
+  remote_ = &remote;
+  Status begun = rma::for_each_batch({copy_.get(), bytes, &packed()}, side,
+                                     [&](std::span<const backends::Piece> pieces) { return remote.read(pieces); });
+  // What was begun before that failed still comes, and must find its place.
+  if (!begun) static_cast<void>(settle().ok());
+  return begun;
+}
+
 Status SplitGet::fetch_hull(const Source& source, const backends::Layout& layout) {
   PSNAM_TRY(const Hull hull, hull_of(layout, source.count));
   if (!backends::is_one_block(layout, source.count))
@@ -108,6 +126,7 @@ Status SplitGet::finish() {
 }
 
 Status SplitGet::settle() {
+  if (backends::RemoteMemory* const remote = std::exchange(remote_, nullptr)) PSNAM_CHECK(remote->flush());
   if (pending_ != MPI_REQUEST_NULL)
     if (const int rc = real_.Wait(&pending_, MPI_STATUS_IGNORE); rc != MPI_SUCCESS)
       return sync::raised_mpi_error(real_, "MPI_Wait for MPIX_Iget", rc);
@@ -123,6 +142,7 @@ Status SplitGet::wait() {
 Result<bool> SplitGet::test() {
   int flag = 1;
   if (lost_) return never_came();
+  if (remote_ != nullptr) PSNAM_CHECK(settle());
   if (pending_ != MPI_REQUEST_NULL)
     if (const int rc = real_.Test(&pending_, &flag, MPI_STATUS_IGNORE); rc != MPI_SUCCESS)
       return sync::raised_mpi_error(real_, "MPI_Test for MPIX_Iget", rc);
@@ -146,9 +166,10 @@ Status SplitGet::window_ends() {
 
 void SplitGet::abandon() noexcept {
   window_ = MPI_WIN_NULL;
-  if (pending_ != MPI_REQUEST_NULL) {
-    static_cast<void>(copy_.release());  // the MPI library may still write there
+  if (pending_ != MPI_REQUEST_NULL || remote_ != nullptr) {
+    static_cast<void>(copy_.release());  // somebody may still write there
     pending_ = MPI_REQUEST_NULL;
+    remote_ = nullptr;
     lost_ = true;
   }
 }

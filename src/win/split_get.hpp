@@ -1,10 +1,10 @@
 // A get in two phases (MPIX_Iget): what was started, and the memory that its data is in.
 //
 // The data is either the region itself, where it is mapped and the data lies there without gaps, or a packed copy that
-// belongs to this object. A get from another node is an MPI_Rget into the copy. So is one on a window of the MPI
-// library, but for data with gaps: there the request of an MPI_Rget may be complete before the data is there (seen with
-// MPICH 4.0.2 on UCX), so everything from the first byte to the last is fetched as one block, and packed when it has
-// come.
+// belongs to this object. A get from remote memory, or from another node by MPI_Rget, goes into the copy. So is one on
+// a window of the MPI library, but for data with gaps: there the request of an MPI_Rget may be complete before the data
+// is there (seen with MPICH 4.0.2 on UCX), so everything from the first byte to the last is fetched as one block, and
+// packed when it has come.
 //
 // Not thread-safe: as of any request, MPI lets one thread at a time wait for it. A window is freed before its gets only
 // if it is not ours, or if a process of it has died: see window_ends() and abandon().
@@ -17,6 +17,7 @@
 #include <memory>
 #include <new>
 
+#include "backends/remote_memory.hpp"
 #include "backends/transfer.hpp"
 #include "base/result.hpp"
 #include "rma/real.hpp"
@@ -50,6 +51,8 @@ class SplitGet {
   Status copy_from(const backends::Side& side);
   /// Lets the MPI library fetch and pack `bytes` bytes.
   Status fetch(const Source& source, std::uint64_t bytes);
+  /// Begins to fetch and pack `side`, which is relative to `remote`.
+  Status fetch_remote(backends::RemoteMemory& remote, const backends::Side& side);
   /// Lets the MPI library fetch all from the first byte to the last.
   Status fetch_hull(const Source& source, const backends::Layout& layout);
 
@@ -93,6 +96,7 @@ class SplitGet {
   Memory copy_;
   std::unique_ptr<Unpacked> unpacked_;  ///< until the copy is packed
   MPI_Request pending_ = MPI_REQUEST_NULL;
+  backends::RemoteMemory* remote_ = nullptr;  ///< where data is on its way from
   bool known_complete_ = false;
   bool lost_ = false;
 };

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "nam/element_locks.hpp"
 #include "win/consistency.hpp"
 
 namespace psnam::win {
@@ -15,7 +14,8 @@ Window::Window(Context& context, std::unique_ptr<WindowParts> parts)
       context_{context},
       parts_{std::move(parts)},
       consistency_{record().consistency},
-      epochs_{target_total_} {
+      epochs_{target_total_},
+      locks_(parts_->seats.size()) {
   if (context.options().epoch_checks == EpochChecks::relaxed) resting_ = allowed() | Permission::flush;
   forbid_all();
   if (!parts_->creator) {
@@ -39,14 +39,15 @@ std::uint64_t memory_id(const format::RegionRecord& region) noexcept {
 
 }  // namespace
 
-/// Where the memory of `region` came from, if it was there before the window and is on this node.
+/// Where the memory of `region` came from, if it was there before the window and its service can be asked here.
 Status Window::add_source(const format::RegionRecord& region, std::vector<KeyValue>& pairs) const {
-  if (region.segment_id == 0 || parts_->store == nullptr) return {};
+  const Seat* const seat = seat_at(parts_->seats, region.node);
+  if (region.segment_id == 0 || seat == nullptr) return {};
   if (region.source == format::RegionSource::existing) {
     pairs.emplace_back(kLibnamAllocationIdKey, fmt::format("{}", region.segment_id));
     return {};
   }
-  PSNAM_TRY(const format::AllocationRecord segment, parts_->store->find_allocation(region.segment_id));
+  PSNAM_TRY(const format::AllocationRecord segment, seat->service->find_allocation(region.segment_id));
   pairs.emplace_back(kSegmentAllocationIdKey, fmt::format("{}", segment.parent_id));
   pairs.emplace_back(kSegmentOffsetKey, fmt::format("{}", segment.offset_bytes));
   return {};
@@ -128,8 +129,7 @@ Status Window::set_info(MPI_Info info) {
 }
 
 Status Window::apply_consistency(format::Consistency consistency) {
-  const CatalogSeat seat{*parts_->store, record().id, parts_->node, parts_->use_owner, record().nodes.size()};
-  PSNAM_CHECK(change_consistency(*parts_->team, seat, consistency));
+  PSNAM_CHECK(change_consistency(*parts_->team, parts_->seats, record().nodes.size(), consistency));
   consistency_.store(consistency, std::memory_order_relaxed);
   return {};
 }
@@ -171,6 +171,7 @@ Status Window::agree_to_free(std::size_t live_gets) {
   // Nobody may lose memory that another rank is still about to map, and nobody frees what another has an epoch open on,
   // or a pointer into.
   Status mine = epochs_.check_free();
+  if (mine) mine = parts_->regions->flush();
   if (mine && live_gets != 0)
     mine = Error{Code::request, fmt::format("MPI_Win_free: rank {} has requests of MPIX_Iget on the window, {} in "
                                             "number, that are to be freed first",
@@ -180,11 +181,10 @@ Status Window::agree_to_free(std::size_t live_gets) {
 
 Status Window::release() {
   forbid_all();
-  usable_locks_.store(nullptr, std::memory_order_relaxed);
-  element_locks_.reset();
-  locks_.reset();
-  Status closed;
-  if (parts_->use_owner) closed = parts_->store->close(parts_->use.use_id);
+  for (std::size_t rank = 0; rank < target_total_; ++rank)
+    (*parts_->regions)[rank].elements.store(nullptr, std::memory_order_relaxed);
+  for (auto& locks : locks_) locks.reset();
+  Status closed = close_uses(parts_->seats);
   return parts_->team->agree(std::move(closed));
 }
 

@@ -15,18 +15,15 @@
 
 #include "backends/copy.hpp"
 #include "base/result.hpp"
-#include "nam/window_locks.hpp"
 #include "rma/type_table.hpp"
 #include "sync/assertions.hpp"
 #include "sync/epochs.hpp"
 #include "sync/team.hpp"
 #include "win/context.hpp"
 #include "win/regions.hpp"
+#include "win/seat.hpp"
+#include "win/seat_locks.hpp"
 #include "win/split_get.hpp"
-
-namespace psnam::nam {
-class ElementLocks;
-}
 
 namespace psnam::win {
 
@@ -71,16 +68,14 @@ struct Permission {
 
 /// Everything a window is made of; see creation.hpp and connection.hpp, which fill it.
 struct WindowParts {
-  nam::WindowUse use;
-  std::uint32_t node = 0;  ///< index of this process's node in the record, or one past the last
-  bool use_owner = false;  ///< this process ends the use of its node
-  int rank = 0;            ///< in the communicator
-  bool creator = true;     ///< of the job that made the window, so that the process has a region of its own
-  bool spans_nodes = false;
-  bool relaxed_fence = false;  ///< on one node, and no rank is strict about epochs
+  format::WindowRecord record;  ///< with the memory of the regions that this process has a seat for
+  std::vector<Seat> seats;      ///< ascending by node
+  int rank = 0;                 ///< in the communicator
+  bool creator = true;          ///< of the job that made the window, so that the process has a region of its own
+  bool spans_nodes = false;     ///< some regions are exposed by the native window
+  bool relaxed_fence = false;   ///< on one node, and no rank is strict about epochs
   nam::AccessRight right = nam::AccessRight::read_write;
   Baseptr baseptr = Baseptr::null;
-  nam::Service* store = nullptr;
   std::unique_ptr<Regions> regions;
   std::unique_ptr<sync::Team> team;
   MPI_Win native = MPI_WIN_NULL;
@@ -148,7 +143,8 @@ class Window {
   Status unlock(int rank);
   Status lock_all(int assertions);
   Status unlock_all();
-  /// MPI_Win_flush and, since an operation on mapped memory is complete when it returns, MPI_Win_flush_local.
+  /// MPI_Win_flush and MPI_Win_flush_local: an operation on mapped memory is complete when it returns, and one on
+  /// remote memory is complete at both sides at once.
   Status flush(int rank, bool local);
   Status flush_all(bool local);
   Status sync();
@@ -178,7 +174,7 @@ class Window {
   /// Base pointer for the program: null unless load_store.
   [[nodiscard]] void* base() const noexcept { return base_; }
   /// The window as it was when this process made or opened it.
-  [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_->use.window; }
+  [[nodiscard]] const format::WindowRecord& record() const noexcept { return parts_->record; }
 
  private:
   [[nodiscard]] bool resolve_simple(std::uint32_t permission, std::uint64_t origin_count, MPI_Datatype origin_type,
@@ -217,7 +213,12 @@ class Window {
   void forbid(std::size_t target) noexcept;
   /// The targets that the processes of `group` stand for.
   [[nodiscard]] Result<std::vector<std::size_t>> targets_of(MPI_Group group) const;
-  Result<nam::WindowLocks*> locks();
+  /// The locks of the regions that are reached from `seat`.
+  Result<SeatLocks*> locks(const Seat& seat);
+  /// Locks all ranks, or unlocks them, at the seats in turn.
+  Status lock_all_seats();
+  [[nodiscard]] bool has_own_locks(const Seat& seat) const noexcept;
+  Status unlock_all_seats();
   /// In calls by which a program may look again and again for what another process does: now and then the MPI library
   /// gets on, and the processor is offered to whoever is waited for.
   void look_around() noexcept;
@@ -225,12 +226,16 @@ class Window {
   [[nodiscard]] Result<Target*> accumulation_target(const char* operation, int rank, bool writes);
   /// A request that is complete.
   Status complete_request(MPI_Request* request);
-  [[nodiscard]] Status accumulate_remote(const Accumulation& accumulation, const Target& target,
-                                         MPI_Aint displacement_bytes, MPI_Request* request);
+  [[nodiscard]] Status accumulate_exposed(const Accumulation& accumulation, const Target& target,
+                                          MPI_Aint displacement_bytes, MPI_Request* request);
   [[nodiscard]] Result<Target*> check_rank(int rank);
-  [[nodiscard]] Status transfer_remote(Direction direction, const Transfer& transfer, const Target& target,
-                                       MPI_Aint displacement_bytes, MPI_Request* request);
-  void count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept;
+  /// By the MPI library ...
+  [[nodiscard]] Status transfer_exposed(Direction direction, const Transfer& transfer, const Target& target,
+                                        MPI_Aint displacement_bytes, MPI_Request* request);
+  /// ... or to and from remote memory.
+  [[nodiscard]] static Status transfer_remote(Direction direction, const backends::Side& origin,
+                                              const backends::Side& side, const Reach& reach);
+  void count(std::uint64_t bytes, int target_rank, Carrier carrier) const noexcept;
   [[nodiscard]] Result<std::vector<KeyValue>> keys_in_force() const;
   [[nodiscard]] Status add_source(const format::RegionRecord& region, std::vector<KeyValue>& pairs) const;
   Status apply_consistency(format::Consistency consistency);
@@ -248,9 +253,7 @@ class Window {
   sync::Epochs epochs_;
   std::vector<std::size_t> started_;  ///< targets of the start epoch
   std::mutex locks_mutex_;
-  std::unique_ptr<nam::WindowLocks> locks_;                ///< made on first need
-  std::unique_ptr<nam::ElementLocks> element_locks_;       ///< over locks_
-  std::atomic<nam::ElementLocks*> usable_locks_{nullptr};  ///< element_locks_, once it is there
+  std::vector<std::unique_ptr<SeatLocks>> locks_;  ///< of each seat, made on first need
   void* base_ = nullptr;
   MPI_Aint attribute_size_ = 0;
   int attribute_displacement_unit_ = 1;

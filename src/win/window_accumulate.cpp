@@ -1,6 +1,7 @@
-// Accumulating operations: on regions of this node by the kernels of rma, element by element indivisible for all
-// threads, processes and jobs. In a window over several nodes all of them go to the native window, those to regions of
-// the own node too: the MPI library's way of doing them is indivisible only among its own.
+// Accumulating operations: on mapped regions by the kernels, element by element indivisible for all threads, processes
+// and jobs; on remote ones by their service, which uses the same. All those on regions that the native window exposes
+// go to it, those to regions of the own node too: the MPI library's way of doing them is indivisible only among its
+// own.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,8 +9,8 @@
 
 #include "backends/atomics.hpp"
 #include "backends/transfer.hpp"
-#include "nam/element_locks.hpp"
 #include "rma/operation.hpp"
+#include "rma/remote_accumulate.hpp"
 #include "win/access_checks.hpp"
 #include "win/window.hpp"
 
@@ -21,20 +22,27 @@ backends::Side side_of(const void* address, MPI_Count count, const backends::Lay
   return {static_cast<std::byte*>(const_cast<void*>(address)), static_cast<std::uint64_t>(count), &layout};
 }
 
+/// Has requests for the region of `rank` executed by its service.
+rma::SendRequest sender(SeatLocks& locks, int rank) {
+  return [&locks, rank](const backends::IndivisibleRequest& request) -> Result<std::vector<std::byte>> {
+    PSNAM_TRY(nam::WindowAgent* const agent, locks.agent());
+    return agent->execute(static_cast<std::uint32_t>(rank), request);
+  };
+}
+
 }  // namespace
 
 bool Window::try_accumulate(const void* origin, void* result, std::uint64_t count, MPI_Datatype type, int target_rank,
                             MPI_Aint displacement, MPI_Op mpi_op) const noexcept {
   std::byte* target = nullptr;
   std::uint64_t bytes = 0;
-  nam::ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
   const auto op = rma::predefined_operation(mpi_op);
   const backends::Element element = types_.predefined_element(type);
-  if (locks == nullptr || !op || !element.allows(*op) || (origin == nullptr && *op != backends::Op::no_op) ||
-      parts_->spans_nodes)
-    return false;
+  if (!op || !element.allows(*op) || (origin == nullptr && *op != backends::Op::no_op)) return false;
   if (!resolve_simple(Permission::fast_put, count, type, target_rank, displacement, count, type, target, bytes))
     return false;
+  nam::ElementLocks* const locks = targets_[target_rank].elements.load(std::memory_order_acquire);
+  if (locks == nullptr) return false;
   const auto* const from = static_cast<const std::byte*>(origin);
   auto* const to = static_cast<std::byte*>(result);
   const Target& region = targets_[target_rank];
@@ -50,12 +58,11 @@ bool Window::try_compare_and_swap(const void* origin, const void* compare, void*
                                   int target_rank, MPI_Aint displacement) const noexcept {
   std::byte* target = nullptr;
   std::uint64_t bytes = 0;
-  nam::ElementLocks* const locks = usable_locks_.load(std::memory_order_acquire);
   const backends::Element element = types_.predefined_element(type);
-  if (locks == nullptr || !element.allows_compare_and_swap() || origin == nullptr || compare == nullptr ||
-      result == nullptr || parts_->spans_nodes)
-    return false;
+  if (!element.allows_compare_and_swap() || origin == nullptr || compare == nullptr || result == nullptr) return false;
   if (!resolve_simple(Permission::fast_put, 1, type, target_rank, displacement, 1, type, target, bytes)) return false;
+  nam::ElementLocks* const locks = targets_[target_rank].elements.load(std::memory_order_acquire);
+  if (locks == nullptr) return false;
   backends::compare_and_swap(element, target, static_cast<const std::byte*>(origin),
                              static_cast<const std::byte*>(compare), static_cast<std::byte*>(result), *locks,
                              targets_[target_rank].base.load(std::memory_order_relaxed));
@@ -99,21 +106,29 @@ Status Window::accumulate(const Accumulation& a, MPI_Request* request) {
   PSNAM_CHECK(backends::check(op, element));
   if (!reads_only) PSNAM_CHECK(check_buffer("origin_addr", t.origin, *origin_layout, bytes));
   if (a.fetches) PSNAM_CHECK(check_buffer("result_addr", a.result, *result_layout, bytes));
-  count(bytes, t.target_rank, target->local && !parts_->spans_nodes);
-  if (parts_->spans_nodes) return accumulate_remote(a, *target, displacement, request);
-
-  PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(t.target_rank)));
-  const backends::Side to = side_of(base + displacement, t.target_count, *target_layout);
+  if (target->exposed()) {
+    count(bytes, t.target_rank, Carrier::mpi);
+    return accumulate_exposed(a, *target, displacement, request);
+  }
+  PSNAM_TRY(const Reach reach, parts_->regions->reach(static_cast<std::size_t>(t.target_rank)));
+  PSNAM_TRY(SeatLocks* const locks, this->locks(*target->seat));
+  count(bytes, t.target_rank, reach.remote != nullptr ? Carrier::fabric : Carrier::mapped);
   const backends::Side from = side_of(t.origin, origin_count, *origin_layout);
   const backends::Side old = side_of(a.result, a.result_count, *result_layout);
   const backends::Side* const result = a.fetches ? &old : nullptr;
-  PSNAM_CHECK(locks().status());
-  backends::accumulate(op, element, to, from, result, *element_locks_, base);
+  if (reach.remote != nullptr) {
+    const auto target_count = static_cast<std::uint64_t>(t.target_count);
+    PSNAM_CHECK(rma::accumulate_remotely(op, element, rma::relative_side(displacement, target_count, *target_layout),
+                                         from, result, sender(*locks, t.target_rank)));
+    return complete_request(request);
+  }
+  const backends::Side to = side_of(reach.base + displacement, t.target_count, *target_layout);
+  backends::accumulate(op, element, to, from, result, *locks->elements(), reach.base);
   return complete_request(request);
 }
 
-Status Window::accumulate_remote(const Accumulation& a, const Target& target, MPI_Aint displacement,
-                                 MPI_Request* request) {
+Status Window::accumulate_exposed(const Accumulation& a, const Target& target, MPI_Aint displacement,
+                                  MPI_Request* request) {
   const Real& real = context_.real();
   const Transfer& t = a.sides;
   if (std::max({t.origin_count, t.target_count, a.result_count}) > INT_MAX)
@@ -151,18 +166,23 @@ Status Window::compare_and_swap(const void* origin, const void* compare, void* r
   PSNAM_CHECK(check_buffer("origin_addr", origin, *layout, layout->size));
   PSNAM_CHECK(check_buffer("compare_addr", compare, *layout, layout->size));
   PSNAM_CHECK(check_buffer("result_addr", result, *layout, layout->size));
-  count(layout->size, target_rank, !parts_->spans_nodes);
-  if (parts_->spans_nodes) {
+  if (target->exposed()) {
+    count(layout->size, target_rank, Carrier::mpi);
     const int rc = context_.real().Compare_and_swap(origin, compare, result, type, target->host,
                                                     target->host_address + start, native());
     if (rc != MPI_SUCCESS) return sync::raised_mpi_error(context_.real(), "MPI_Compare_and_swap between nodes", rc);
     return {};
   }
-  PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(target_rank)));
-  PSNAM_CHECK(locks().status());
-  backends::compare_and_swap(layout->element, base + start, static_cast<const std::byte*>(origin),
-                             static_cast<const std::byte*>(compare), static_cast<std::byte*>(result), *element_locks_,
-                             base);
+  PSNAM_TRY(const Reach reach, parts_->regions->reach(static_cast<std::size_t>(target_rank)));
+  PSNAM_TRY(SeatLocks* const locks, this->locks(*target->seat));
+  count(layout->size, target_rank, reach.remote != nullptr ? Carrier::fabric : Carrier::mapped);
+  const auto* const from = static_cast<const std::byte*>(origin);
+  const auto* const expected = static_cast<const std::byte*>(compare);
+  auto* const to = static_cast<std::byte*>(result);
+  if (reach.remote != nullptr)
+    return rma::compare_and_swap_remotely(layout->element, static_cast<std::uint64_t>(start), from, expected, to,
+                                          sender(*locks, target_rank));
+  backends::compare_and_swap(layout->element, reach.base + start, from, expected, to, *locks->elements(), reach.base);
   return {};
 }
 

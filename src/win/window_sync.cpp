@@ -1,9 +1,9 @@
 // The synchronisation calls of a window.
 //
-// On one node an operation is a processor instruction on mapped memory, complete when the call returns. What remains of
-// synchronisation is: to wait for others (barrier, locks, the MPI library's post and start), to order memory, and to
-// say which operations are allowed. A window over several nodes hands each call on to the native window as well, which
-// carries the operations between nodes.
+// On mapped memory an operation is a processor instruction, complete when the call returns; those on remote memory are
+// completed by a flush of it. What remains of synchronisation is: to wait for others (barrier, locks, the MPI library's
+// post and start), to order memory, and to say which operations are allowed. A window with regions in the stores of
+// several nodes hands each call on to the native window as well, which carries the operations between nodes.
 #include <fmt/format.h>
 #include <sched.h>
 
@@ -11,7 +11,7 @@
 #include <atomic>
 #include <numeric>
 
-#include "nam/element_locks.hpp"
+#include "base/log.hpp"
 #include "sync/progress.hpp"
 #include "win/window.hpp"
 
@@ -66,17 +66,17 @@ void Window::forbid(std::size_t target) noexcept {
   (*parts_->regions)[target].permissions.store(0, std::memory_order_relaxed);
 }
 
-Result<nam::WindowLocks*> Window::locks() {
+Result<SeatLocks*> Window::locks(const Seat& seat) {
+  const auto index = static_cast<std::size_t>(&seat - parts_->seats.data());
   const std::lock_guard lock{locks_mutex_};
-  if (locks_ == nullptr) {
-    PSNAM_TRY(Mapping page, parts_->store->open_locks(record().id, target_total_));
-    PSNAM_TRY(const format::ProcessIdentity process, nam::this_process(static_cast<std::uint32_t>(parts_->rank)));
-    PSNAM_TRY(const format::Uuid boot, nam::this_boot());
-    PSNAM_TRY(locks_, nam::WindowLocks::attach(std::move(page), target_total_, process, boot));
-    element_locks_ = std::make_unique<nam::ElementLocks>(*locks_);
-    usable_locks_.store(element_locks_.get(), std::memory_order_release);
+  if (locks_[index] == nullptr) {
+    PSNAM_TRY(locks_[index], SeatLocks::open(seat, target_total_, parts_->rank));
+    if (nam::ElementLocks* const elements = locks_[index]->elements())
+      for (std::size_t rank = 0; rank < target_total_; ++rank)
+        if (Target& target = (*parts_->regions)[rank]; target.seat == &seat && !target.exposed())
+          target.elements.store(elements, std::memory_order_release);
   }
-  return locks_.get();
+  return locks_[index].get();
 }
 
 Status Window::fence(int bits) {
@@ -84,17 +84,21 @@ Status Window::fence(int bits) {
   if (Status fits = epochs_.check_fence(); !fits) {
     if (!parts_->relaxed_fence) return fits;
     // Locks and what they allow stay as they are: all that a fence can mean here is that the ranks meet.
+    Status flushed = parts_->regions->flush();
     PSNAM_CHECK(parts_->team->barrier());
+    PSNAM_CHECK(std::move(flushed));
     return assertions ? Status{} : Status{assertions.error()};
   }
   // The barrier is also made where MPI would let it be left out (MPI_MODE_NOPRECEDE): it costs less than the doubt. And
   // after an assertion that is wrong on this rank: the others wait for it.
+  Status flushed = parts_->regions->flush();
   if (parts_->spans_nodes) {
     PSNAM_CHECK(checked(context_.real(), "MPI_Win_fence between nodes",
                         context_.real().Win_fence(assertions ? bits : 0, native())));
   } else {
     PSNAM_CHECK(parts_->team->barrier());
   }
+  PSNAM_CHECK(std::move(flushed));
   if (!assertions) return assertions.error();
   epochs_.fence(!assertions->opens_no_epoch());
   if (assertions->opens_no_epoch())
@@ -158,7 +162,10 @@ Status Window::complete() {
   PSNAM_CHECK(epochs_.end_start());
   for (const std::size_t target : started_) forbid(target);
   started_.clear();
-  return checked(context_.real(), "MPI_Win_complete", context_.real().Win_complete(native()));
+  // The targets wait for this, whatever became of the operations.
+  Status flushed = parts_->regions->flush();
+  PSNAM_CHECK(checked(context_.real(), "MPI_Win_complete", context_.real().Win_complete(native())));
+  return flushed;
 }
 
 Status Window::wait() {
@@ -187,11 +194,11 @@ Status Window::lock(int type, int rank, int bits) {
   PSNAM_TRY(Target* const target, check_rank(rank));
   const auto index = static_cast<std::size_t>(rank);
   const auto acquire = [&]() -> Status {
-    if (parts_->spans_nodes)
+    if (target->exposed())
       return checked(context_.real(), "MPI_Win_lock between nodes",
                      context_.real().Win_lock(type, target->host, bits, native()));
     if (assertions.needs_no_check()) return {};
-    PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
+    PSNAM_TRY(SeatLocks* const locks, this->locks(*target->seat));
     Progress progress{context_.real()};
     return locks->lock(static_cast<std::uint32_t>(rank), store_kind(kind), progress);
   };
@@ -211,12 +218,15 @@ Status Window::unlock(int rank) {
   const auto index = static_cast<std::size_t>(rank);
   PSNAM_TRY(const sync::Epochs::Held held, epochs_.end_lock(index));
   forbid(index);
-  if (parts_->spans_nodes)
+  if (target->exposed())
     return checked(context_.real(), "MPI_Win_unlock between nodes", context_.real().Win_unlock(target->host, native()));
   look_around();
-  if (held.unchecked) return {};
-  PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
-  return locks->unlock(static_cast<std::uint32_t>(rank));
+  Status flushed = parts_->regions->flush();
+  if (!held.unchecked) {
+    PSNAM_TRY(SeatLocks* const locks, this->locks(*target->seat));
+    PSNAM_CHECK(locks->unlock(static_cast<std::uint32_t>(rank)));
+  }
+  return flushed;
 }
 
 Status Window::lock_all(int bits) {
@@ -224,11 +234,9 @@ Status Window::lock_all(int bits) {
   PSNAM_CHECK(epochs_.begin_lock_all(assertions.needs_no_check()));
   const auto acquire = [&]() -> Status {
     if (parts_->spans_nodes)
-      return checked(context_.real(), "MPI_Win_lock_all between nodes", context_.real().Win_lock_all(bits, native()));
-    if (assertions.needs_no_check()) return {};
-    PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
-    Progress progress{context_.real()};
-    return locks->lock_all(progress);
+      PSNAM_CHECK(
+          checked(context_.real(), "MPI_Win_lock_all between nodes", context_.real().Win_lock_all(bits, native())));
+    return assertions.needs_no_check() ? Status{} : lock_all_seats();
   };
   if (Status acquired = acquire(); !acquired) {
     static_cast<void>(epochs_.end_lock_all().ok());
@@ -238,15 +246,50 @@ Status Window::lock_all(int bits) {
   return {};
 }
 
+bool Window::has_own_locks(const Seat& seat) const noexcept {
+  const auto* const end = targets_ + target_total_;
+  return std::any_of(targets_, end, [&](const Target& target) { return target.seat == &seat && !target.exposed(); });
+}
+
+Status Window::lock_all_seats() {
+  Progress progress{context_.real()};
+  std::vector<SeatLocks*> taken;
+  for (const Seat& seat : parts_->seats) {
+    if (!has_own_locks(seat)) continue;
+    auto locks = this->locks(seat);
+    Status locked = locks ? (*locks)->lock_all(progress) : Status{locks.take_error()};
+    if (locked) {
+      taken.push_back(*locks);
+      continue;
+    }
+    for (SeatLocks* const other : taken)
+      if (const Status unlocked = other->unlock_all(); !unlocked) log::warn("{}", unlocked.error().message);
+    return locked;
+  }
+  return {};
+}
+
+Status Window::unlock_all_seats() {
+  Status first;
+  for (const Seat& seat : parts_->seats) {
+    if (!has_own_locks(seat)) continue;
+    PSNAM_TRY(SeatLocks* const locks, this->locks(seat));
+    Status unlocked = locks->unlock_all();
+    if (!unlocked && first) first = std::move(unlocked);
+  }
+  return first;
+}
+
 Status Window::unlock_all() {
   PSNAM_TRY(const bool unchecked, epochs_.end_lock_all());
   forbid_all();
+  Status flushed = parts_->regions->flush();
   if (parts_->spans_nodes)
-    return checked(context_.real(), "MPI_Win_unlock_all between nodes", context_.real().Win_unlock_all(native()));
-  look_around();
-  if (unchecked) return {};
-  PSNAM_TRY(nam::WindowLocks* const locks, this->locks());
-  return locks->unlock_all();
+    PSNAM_CHECK(checked(context_.real(), "MPI_Win_unlock_all between nodes", context_.real().Win_unlock_all(native())));
+  else
+    look_around();
+  if (!unchecked) PSNAM_CHECK(unlock_all_seats());
+  return flushed;
 }
 
 Status Window::flush(int rank, bool local) {
@@ -256,11 +299,13 @@ Status Window::flush(int rank, bool local) {
       permissions_.load(std::memory_order_relaxed) | target->permissions.load(std::memory_order_relaxed);
   if ((permissions & Permission::flush) == 0)
     return Error{Code::sync, fmt::format("flush of target {}, which this process has not locked", rank)};
-  if (parts_->spans_nodes) {
+  if (target->exposed()) {
     const Real& real = context_.real();
     return checked(real, "MPI_Win_flush between nodes",
                    local ? real.Win_flush_local(target->host, native()) : real.Win_flush(target->host, native()));
   }
+  if (backends::RemoteMemory* const remote = target->remote.load(std::memory_order_acquire))
+    PSNAM_CHECK(remote->flush());
   // The operations have happened; what follows must not be moved before them.
   std::atomic_thread_fence(std::memory_order_acq_rel);
   look_around();
@@ -269,14 +314,16 @@ Status Window::flush(int rank, bool local) {
 
 Status Window::flush_all(bool local) {
   if (!is_relaxed()) PSNAM_CHECK(epochs_.check_flush_all());
+  Status flushed = parts_->regions->flush();
   if (parts_->spans_nodes) {
     const Real& real = context_.real();
-    return checked(real, "MPI_Win_flush_all between nodes",
-                   local ? real.Win_flush_local_all(native()) : real.Win_flush_all(native()));
+    PSNAM_CHECK(checked(real, "MPI_Win_flush_all between nodes",
+                        local ? real.Win_flush_local_all(native()) : real.Win_flush_all(native())));
+    return flushed;
   }
   std::atomic_thread_fence(std::memory_order_acq_rel);
   look_around();
-  return {};
+  return flushed;
 }
 
 Status Window::sync() {

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
 
 #include "backends/transfer.hpp"
+#include "rma/remote_pieces.hpp"
 #include "win/access_checks.hpp"
 #include "win/window.hpp"
 
@@ -47,11 +49,11 @@ Result<Target*> Window::check_rank(int rank) {
   return &(*parts_->regions)[static_cast<std::size_t>(rank)];
 }
 
-void Window::count(std::uint64_t bytes, int target_rank, bool mapped) const noexcept {
+void Window::count(std::uint64_t bytes, int target_rank, Carrier carrier) const noexcept {
   trace::Histogram* const histogram = context_.histogram();
   if (histogram == nullptr) return;
   const auto manifestation = record().regions[static_cast<std::size_t>(target_rank)].manifestation;
-  if (context_.counts(manifestation, mapped)) histogram->record(bytes);
+  if (context_.counts(manifestation, carrier)) histogram->record(bytes);
 }
 
 Status Window::transfer(Direction direction, const Transfer& transfer, MPI_Request* request) {
@@ -72,25 +74,33 @@ Status Window::transfer(Direction direction, const Transfer& transfer, MPI_Reque
   PSNAM_CHECK(backends::check_bounds(displacement, transfer.target_count, *target_layout, target->size_bytes));
   PSNAM_CHECK(check_buffer("origin_addr", transfer.origin, *origin_layout, bytes));
   if (bytes == 0) return complete_request(request);
-  if (!target->local) {
-    count(bytes, transfer.target_rank, false);
-    return transfer_remote(direction, transfer, *target, displacement, request);
+  if (!target->local()) {
+    count(bytes, transfer.target_rank, Carrier::mpi);
+    return transfer_exposed(direction, transfer, *target, displacement, request);
   }
-  PSNAM_TRY(std::byte* const base, parts_->regions->map(static_cast<std::size_t>(transfer.target_rank)));
+  PSNAM_TRY(const Reach reach, parts_->regions->reach(static_cast<std::size_t>(transfer.target_rank)));
   const backends::Side origin{static_cast<std::byte*>(transfer.origin),
                               static_cast<std::uint64_t>(transfer.origin_count), origin_layout.get()};
-  const backends::Side side{base + displacement, static_cast<std::uint64_t>(transfer.target_count),
-                            target_layout.get()};
+  const auto target_count = static_cast<std::uint64_t>(transfer.target_count);
+  if (reach.remote != nullptr) {
+    PSNAM_CHECK(
+        transfer_remote(direction, origin, rma::relative_side(displacement, target_count, *target_layout), reach));
+    count(bytes, transfer.target_rank, Carrier::fabric);
+    // A request is of one operation, and tells of its completion alone; here all are completed with it.
+    if (request != nullptr) PSNAM_CHECK(reach.remote->flush());
+    return complete_request(request);
+  }
+  const backends::Side side{reach.base + displacement, target_count, target_layout.get()};
   if (direction == Direction::put)
     backends::transfer(side, origin);
   else
     backends::transfer(origin, side, backends::NextReader::caller);
-  count(bytes, transfer.target_rank, true);
+  count(bytes, transfer.target_rank, Carrier::mapped);
   return complete_request(request);
 }
 
-Status Window::transfer_remote(Direction direction, const Transfer& t, const Target& target,
-                               MPI_Aint displacement_bytes, MPI_Request* request) {
+Status Window::transfer_exposed(Direction direction, const Transfer& t, const Target& target,
+                                MPI_Aint displacement_bytes, MPI_Request* request) {
   const Real& real = context_.real();
   const MPI_Aint address = target.host_address + displacement_bytes;
   const bool put = direction == Direction::put;
@@ -116,6 +126,28 @@ Status Window::transfer_remote(Direction direction, const Transfer& t, const Tar
   if (rc != MPI_SUCCESS)
     return sync::raised_mpi_error(real, put ? "MPI_Put to another node" : "MPI_Get from another node", rc);
   return {};
+}
+
+Status Window::transfer_remote(Direction direction, const backends::Side& origin, const backends::Side& side,
+                               const Reach& reach) {
+  const auto move = [&](std::span<const backends::Piece> pieces) {
+    return direction == Direction::put ? reach.remote->write(pieces) : reach.remote->read(pieces);
+  };
+  if (origin.layout->contiguous && side.layout->contiguous) {
+    const auto offset =
+        reinterpret_cast<std::uint64_t>(side.address) + static_cast<std::uint64_t>(side.layout->true_lb);
+    const backends::Piece whole{reach.offset_bytes + offset, origin.address + origin.layout->true_lb,
+                                origin.count * origin.layout->size};
+    return move({&whole, 1});
+  }
+  std::array<backends::Piece, rma::kPiecesPerBatch> placed;
+  return rma::for_each_batch(origin, side, [&](std::span<const backends::Piece> pieces) -> Status {
+    std::ranges::transform(pieces, placed.begin(), [&](backends::Piece piece) {
+      piece.offset_bytes += reach.offset_bytes;
+      return piece;
+    });
+    return move({placed.data(), pieces.size()});
+  });
 }
 
 Status Window::complete_request(MPI_Request* request) {

@@ -30,7 +30,8 @@ ALLOWED = {
     "capi": ["base", "format", "nam"],
     "daemon": ["base", "trace", "nam"],
     # format: namctl prints the records that the service hands out.
-    "cli": ["base", "format", "trace", "nam"],
+    # backends: namctl doctor looks whether the fabric can be had.
+    "cli": ["base", "format", "trace", "backends", "nam"],
 }
 BELOW_WATERLINE = ["rma", "sync", "checkpoint", "win", "mpi"]
 PUBLIC = {"psnam.h": True, "nam.h": False, "nam_ext.h": True, "nam_team.h": False}  # header of include/ -> whether it includes mpi.h

@@ -6,15 +6,13 @@ churn.py LIBRARY CHURN KEEPER STORE_TOOL [KILLS [SEED]]
 import collections
 import os
 import random
-import re
 import select
 import signal
 import struct
-import subprocess
 import sys
 import time
 
-from jobs import Site, files_of
+from jobs import Site
 
 PHASES = ("idle", "create", "put", "set_info", "publish", "free", "connect")
 AIMED_AT = ("create", "put", "set_info", "free")
@@ -73,13 +71,11 @@ def wait_for_end(pid):
 
 def check_store(site, store_tool):
     """Catalog, files and numbers agree, after what the dead have left was released."""
-    checked = subprocess.run([store_tool, "check", site.store], text=True, capture_output=True, timeout=60)
-    assert checked.returncode == 0, f"{checked.stdout}{checked.stderr}"
-    numbers = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", checked.stdout)}
-    files = files_of(site.store)
+    numbers = site.check(store_tool)
+    files = site.files()
     sizes = sum(os.stat(file).st_size for file in files)
     if numbers["reserved"] != numbers["allocated"] or len(files) != numbers["allocations"] or sizes != numbers["reserved"]:
-        raise AssertionError(f"{checked.stdout}{len(files)} files of {sizes} bytes: {files}")
+        raise AssertionError(f"{dict(numbers)}, {len(files)} files of {sizes} bytes: {files}")
     return numbers
 
 
@@ -105,10 +101,10 @@ def main(library, churn, keeper_program, store_tool, kills="200", seed="20260917
         took = time.monotonic() - started
         print(f"{sum(counts.values())} kills in {took:.0f} s: " + ", ".join(f"{counts[phase]} in {phase}" for phase in PHASES))
         print(site.expect(2, [churn, "--gtest_filter=Churn.EndsWell", f"board={os.path.join(site.folder, 'board')}"]).output)
-        assert len(files_of(site.store)) == KEEPER_FILES, files_of(site.store)
+        assert len(site.files()) == KEEPER_FILES, site.files()
         keeper.go_on("end")
         keeper.finish()
-        assert files_of(site.store) == []
+        assert site.files() == []
         assert check_store(site, store_tool)["windows"] == 0
     few = {phase: counts[phase] for phase in AIMED_AT if counts[phase] < int(kills) / 20}
     assert not few, f"too few kills in {few}"

@@ -3,10 +3,9 @@
 MPICH's launcher kills a job of which a rank is killed, even when told not to (-disable-auto-cleanup). So each rank is the child of
 a shell, which ends well whatever becomes of it."""
 
-import subprocess
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 LIMIT_S = 20
 IN_A_SHELL = ("sh", "-c", 'trap "" USR1; "$@"; exit 0', "sh")
@@ -23,9 +22,9 @@ def main(library, program, store_tool):
                 if result.timed_out or told != ranks - 1:
                     print(result.output)
                     raise AssertionError(f"{test} with {ranks} ranks: {told} ranks were told" + (", and it hangs" if result.timed_out else ""))
-                checked = subprocess.run([store_tool, "check", site.store], text=True, capture_output=True, timeout=60)
-                assert checked.returncode == 0 and "windows=0 allocations=0 uses=0" in checked.stdout, checked
-                assert files_of(site.store) == [], files_of(site.store)
+                numbers = site.check(store_tool)
+                assert not numbers["windows"] and not numbers["allocations"] and not numbers["uses"], numbers
+                assert site.files() == [], site.files()
 
 
 if __name__ == "__main__":

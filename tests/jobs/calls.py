@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 STRUCTURES = [("raw_and_flat", "libnam"), ("managed_contiguous", "pershm"), ("managed_distributed", "mixed")]
 ALONE = [1, 2, 3, 4]
@@ -30,7 +30,7 @@ def main(library, program, *_):
                             guest.go_on()
                             maker.finish()
                             guest.finish()
-                assert files_of(site.store) == [], files_of(site.store)
+                assert site.files() == [], site.files()
 
 
 if __name__ == "__main__":

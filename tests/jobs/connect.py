@@ -2,21 +2,21 @@
 
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 
 def main(library, program, *_):
     with Site(library) as site:
         site.expect(2, [program, "--gtest_filter=Producer.*"])
-        before = files_of(site.store)
+        before = site.files()
         assert len(before) == 2 * 2, before
         for ranks in (2, 1, 3):
             # The job's own window needs the producer's number of ranks.
             own = "" if ranks == 2 else ":Handle.CanBeHadByTheJobThatMadeTheWindow"
             site.expect(ranks, [program, f"--gtest_filter=-Producer.*:Remover.*{own}"])
-            assert files_of(site.store) == before, files_of(site.store)
+            assert site.files() == before, site.files()
         site.expect(2, [program, "--gtest_filter=Remover.*"])
-        assert files_of(site.store) == [], files_of(site.store)
+        assert site.files() == [], site.files()
 
 
 if __name__ == "__main__":

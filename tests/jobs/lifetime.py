@@ -1,9 +1,10 @@
 """Jobs that use one window at the same time, and how long its memory lives. lifetime.py LIBRARY PROGRAM STORE_TOOL"""
 
+import os
 import subprocess
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 IN_USE = 3
 
@@ -15,7 +16,7 @@ def main(library, program, store_tool, *_):
     with Site(library) as site:
 
         def expect_files(number):
-            assert len(files_of(site.store)) == number, files_of(site.store)
+            assert len(site.files()) == number, site.files()
 
         # While the maker still has it, a reader comes and goes, and a writer.
         with site.talk(2, role("Maker.KeepsTheWindowOpenWhileOthersUseIt")) as maker:
@@ -55,7 +56,8 @@ def main(library, program, store_tool, *_):
         site.expect(2, role("Maker.OfAPersistentWindowEnds"))
         with site.talk(2, role("Holder.GoesOnReadingAfterTheRemoval")) as holder:
             holder.expect("connected")
-            removed = subprocess.run([store_tool, "remove", site.store, "lifetime.window"], text=True, capture_output=True, timeout=60)
+            removed = subprocess.run([store_tool, "remove", "-", "lifetime.window"], text=True, capture_output=True, timeout=60,
+                                     env={**os.environ, **site.environment()})
             assert removed.returncode == IN_USE, removed
             expect_files(1)
             holder.go_on()

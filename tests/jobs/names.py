@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 
 def native_lines(output):
@@ -13,7 +13,7 @@ def main(library, program, *_):
     with Site(library) as site:
         for role, ranks in (("Publisher", 2), ("User", 3), ("Ender", 2)):
             site.expect(ranks, [program, f"--gtest_filter={role}.*"])
-        assert files_of(site.store) == [], files_of(site.store)
+        assert site.files() == [], site.files()
 
     native = [program, "--gtest_filter=Native.*"]
     with Site() as without, Site(library) as with_library:

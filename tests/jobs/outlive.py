@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 
 def main(library, program, *_):
@@ -19,10 +19,10 @@ def main(library, program, *_):
         role("Writer", 3)
         role("Reader", 2, salt=2)
         # 3 cases each of: one file (raw and flat, contiguous) and three files (4 ranks, one without memory).
-        files = len(files_of(site.store))
+        files = len(site.files())
         assert files == 3 + 3 + 9, f"{files} files"
         role("Remover", 2)
-        assert files_of(site.store) == [], files_of(site.store)
+        assert site.files() == [], site.files()
 
 
 if __name__ == "__main__":

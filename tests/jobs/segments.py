@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 GRANT = "4M"
 
@@ -18,7 +18,7 @@ def main(library, program, _store_tool, _die, namctl):
     for end in ("freed", "killed"):
         with Site(library) as site:
             def ask(*arguments, status=0):
-                done = subprocess.run([namctl, "--store", site.store, *arguments], text=True, capture_output=True, timeout=60)
+                done = subprocess.run([namctl, *arguments], text=True, capture_output=True, timeout=60, env={**os.environ, **site.environment()})
                 assert done.returncode == status, (arguments, done.returncode, done.stdout, done.stderr)
                 return done.stdout + done.stderr
 
@@ -34,7 +34,7 @@ def main(library, program, _store_tool, _die, namctl):
             for ranks in (1, 2, 4):
                 site.expect(ranks, role("Reader.*"), env)
             site.expect(2, role("Taker.*", "taken=yes"), env)
-            assert len(files_of(site.store)) == 1, files_of(site.store)
+            assert len(site.files()) == 1, site.files()
 
             # What lies in it protects it, name by name.
             assert "grant." in ask("free", granted, status=1)
@@ -44,14 +44,13 @@ def main(library, program, _store_tool, _die, namctl):
             assert "grant.raw" in ask("free", granted, status=1)
             ask("rm", "grant.raw")
             ask("free", granted)
-            assert files_of(site.store) == [], files_of(site.store)
+            assert site.files() == [], site.files()
 
     with Site(library) as site:
-        granted = subprocess.run([namctl, "--store", site.store, "alloc", GRANT], text=True, capture_output=True, check=True,
-                                 timeout=60).stdout.strip()
+        granted = site.run([namctl, "alloc", GRANT]).strip()
         site.expect(3, role("Maker.*", "end=freed"), {"SLURM_NAM_ALLOC_ID": granted})
-        subprocess.run([namctl, "--store", site.store, "free", "--recursive", granted], check=True, timeout=60)
-        assert files_of(site.store) == [], files_of(site.store)
+        site.run([namctl, "free", "--recursive", granted])
+        assert site.files() == [], site.files()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 
-from jobs import Site, files_of
+from jobs import Site
 
 # How long a job may wait for what a killed one held.
 TAKEOVER_LIMIT_S = 60
@@ -44,7 +44,7 @@ def main(library, program, *_):
                 victim.process.wait(TAKEOVER_LIMIT_S)
 
         site.expect(1, role("Remover.*"))
-        assert files_of(site.store) == [], files_of(site.store)
+        assert site.files() == [], site.files()
 
 
 if __name__ == "__main__":

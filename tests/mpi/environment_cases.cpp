@@ -97,8 +97,8 @@ TEST(Keys, WithoutAManifestationTheWindowIsTheMpiLibrarys) {
 
 TEST(Path, AWindowIsReached) { expect_usable(MPI_COMM_WORLD); }
 
-TEST(Path, FabricIsNotThere) {
-  expect_windows_refused(MPI_ERR_UNSUPPORTED_OPERATION, {"PSNAM_PATH", "\"fabric\"", "auto", "mapped"});
+TEST(Path, TheFabricLeadsToAManager) {
+  expect_windows_refused(MPI_ERR_UNSUPPORTED_OPERATION, {"PSNAM_PATH", "\"fabric\"", "PSNAM_MANAGER"});
 }
 
 TEST(Path, AnUnknownOneIsToldByEachWindow) {

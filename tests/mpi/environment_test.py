@@ -107,7 +107,7 @@ def test_histogram(cases):
 def test_paths(cases):
     for path in ("auto", "mapped"):
         cases.passes("Path.AWindowIsReached", {"PSNAM_PATH": path})
-    cases.passes("Path.FabricIsNotThere", {"PSNAM_PATH": "fabric"})
+    cases.passes("Path.TheFabricLeadsToAManager", {"PSNAM_PATH": "fabric"})
     unknown = cases.passes("Path.AnUnknownOneIsToldByEachWindow", {"PSNAM_PATH": "tunnel"})
     per_rank(unknown, "psnam: error:", "PSNAM_PATH", '"tunnel"')
     nodes = {"A": 1, "B": 1}

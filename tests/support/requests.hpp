@@ -88,7 +88,18 @@ inline std::vector<nam::request::Any> every_request() {
                                        SetCapacity{1 << 20},
                                        Collect{},
                                        Check{},
-                                       CountUsers{1}})
+                                       CountUsers{1},
+                                       Statistics{},
+                                       JoinNam{.store = format::Uuid{{1}},
+                                       .index = 2,
+                                       .addresses = {"/a/socket", "host:1"},
+                                       .capacity_bytes = 3,
+                                       .free_bytes = 4,
+                                       .catalog_version = 5,
+                                       .software_version = "6"},
+                                       Nams{},
+                                       RemoveNam{3, true},
+                                       DecideWindows{{format::Uuid{{1}}, format::Uuid{{2}}}}})
     all.push_back(std::move(request));
   return all;
 }

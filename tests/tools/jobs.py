@@ -4,6 +4,7 @@ A test script makes a `Site` (its stores and its temporary folder), runs jobs on
 manager. Command lines name programs and libraries by absolute path; the meson files pass them.
 """
 
+import collections
 import os
 import re
 import select
@@ -14,7 +15,11 @@ import sys
 import tempfile
 import time
 
+from manager import Manager
+
 DEFAULT_TIMEOUT_S = 120
+# How the ranks of a job reach memory: by PSNAM_PATH. The ranks of a mixed one take turns.
+PATHS = {"mapped": ("mapped",), "fabric": ("fabric",), "mixed": ("mapped", "fabric")}
 
 
 def mpiexec():
@@ -30,18 +35,34 @@ class JobResult:
 
 
 class Site:
-    """A folder with stores, one for each simulated node, that goes when the test ends."""
+    """A folder with stores, one for each simulated node, that goes when the test ends. With `namd`, jobs have a manager of their own
+    and reach its memory by `paths`, a name of PATHS; without, they embed their stores. The variables TEST_NAMD and TEST_PATHS have a
+    test run so that does not say anything itself."""
 
-    def __init__(self, preload=None, nodes=("node",)):
+    def __init__(self, preload=None, nodes=("node",), namd=None, paths=None, namd_options=()):
+        namd = namd or os.environ.get("TEST_NAMD")
+        paths = paths or os.environ.get("TEST_PATHS", "mapped")
         self.preload = preload
         self.folder = tempfile.mkdtemp(prefix="psnam-test-", dir="/dev/shm")
         self.stores = {node: os.path.join(self.folder, "store-" + node) for node in nodes}
+        self.manager = Manager(namd, self.folder, namd_options) if namd else None
+        self.paths = PATHS[paths]
 
     def __enter__(self):
+        try:
+            if self.manager:
+                self.manager.start()
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
         return self
 
-    def __exit__(self, *_):
-        shutil.rmtree(self.folder)
+    def __exit__(self, *what):
+        try:
+            if self.manager:
+                self.manager.__exit__(*what)
+        finally:
+            shutil.rmtree(self.folder)
 
     @property
     def store(self):
@@ -50,8 +71,39 @@ class Site:
     def has_store(self):
         return any(os.path.exists(store) for store in self.stores.values())
 
-    def _program(self, node, program, env):
-        settings = {"PSNAM_STORE": self.stores[node]}
+    def files(self):
+        """The files of all memory that there is, at the nodes and at the manager."""
+        stores = [*self.stores.values(), *([self.manager.store] if self.manager else [])]
+        return [file for store in stores for file in files_of(store)]
+
+    def environment(self, path=None):
+        """What a program outside of a job needs to find what the jobs find."""
+        settings = {"PSNAM_STORE": self.store}
+        if self.manager:
+            path = path or self.paths[0]
+            settings.update({"PSNAM_MANAGER": self.manager.address(path), "PSNAM_PATH": path})
+        return settings
+
+    def run(self, command, timeout=60, path=None, env=None):
+        """Runs a program outside of a job; it must succeed. Returns what it wrote to its standard output."""
+        done = subprocess.run(command, text=True, capture_output=True, timeout=timeout,
+                              env={**os.environ, **self.environment(path), **(env or {})})
+        assert done.returncode == 0, f"{command} ended with status {done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def check(self, store_tool):
+        """Has what the dead left released, at the nodes and at the manager; catalogs and files must agree. Returns the sums of
+        the numbers that the tool tells of each."""
+        outputs = [self.run([store_tool, "check", store]) for store in self.stores.values() if os.path.exists(store)]
+        if self.manager:
+            outputs.append(self.run([store_tool, "check", "-"]))
+        numbers = collections.Counter(windows=0, allocations=0, uses=0, services=0, reserved=0, allocated=0)
+        for output in outputs:
+            numbers.update({key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", output.splitlines()[-1])})
+        return numbers
+
+    def _program(self, node, program, env, path):
+        settings = {**self.environment(path), "PSNAM_STORE": self.stores[node]}
         settings.update(env)
         if self.preload:
             settings["LD_PRELOAD"] = ":".join(filter(None, [self.preload, env.get("LD_PRELOAD")]))
@@ -63,16 +115,26 @@ class Site:
         The output is what went to standard output, then what went to standard error: mixed, their lines could break each other."""
         return self.wait(self.start(ranks, program, env, mpi_env, stderr=subprocess.PIPE), timeout)
 
-    def start(self, ranks, program, env=None, mpi_env=None, launcher=(), stdin=subprocess.DEVNULL,
-              stderr=subprocess.STDOUT):
-        """Starts a job. `launcher`: further arguments of mpiexec. `ranks` may also be a list of (node, number) pairs, in rank order."""
+    def start(self, ranks, program, env=None, mpi_env=None, launcher=(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+              stderr=subprocess.STDOUT, path=None, prefix=()):
+        """Starts a job. `launcher`: further arguments of mpiexec; `prefix`: what comes before it. `ranks` may also be a list of
+        (node, number) pairs, in rank order. `path`: of all its ranks, instead of the site's."""
         ranks = ranks if isinstance(ranks, (dict, list)) else {next(iter(self.stores)): ranks}
-        command = [mpiexec(), *launcher]
-        for i, (node, count) in enumerate(ranks.items() if isinstance(ranks, dict) else ranks):
-            command += ([":"] if i else []) + ["-n", str(count), *self._program(node, program, env or {})]
+        command = [*prefix, mpiexec(), *launcher]
+        for i, (node, count, part_path) in enumerate(self._parts(ranks, (path,) if path else self.paths)):
+            command += ([":"] if i else []) + ["-n", str(count), *self._program(node, program, env or {}, part_path)]
         environment = {**os.environ, **(mpi_env or {})}
-        return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, text=True,
                                 errors="replace", start_new_session=True, env=environment)
+
+    @staticmethod
+    def _parts(ranks, paths):
+        """(node, number of ranks, path), in rank order."""
+        parts = ranks.items() if isinstance(ranks, dict) else ranks
+        if len(paths) == 1:
+            return [(node, count, paths[0]) for node, count in parts]
+        nodes = [node for node, count in parts for _ in range(count)]
+        return [(node, 1, paths[rank % len(paths)]) for rank, node in enumerate(nodes)]
 
     def talk(self, ranks, program, env=None, mpi_env=None):
         """Starts a job that stops at named points; see Conversation."""
@@ -146,7 +208,10 @@ class Conversation:
 
     def finish(self, timeout=DEFAULT_TIMEOUT_S):
         """Waits for the end of a job that must succeed."""
+        # Its standard input stays open until then: a launcher that sees it end at the moment when the job does may fail.
+        stdin, self.process.stdin = self.process.stdin, None
         result = Site.wait(self.process, timeout)
+        stdin.close()
         self.output += self._unread + result.output
         self._unread = ""
         if result.timed_out or result.returncode != 0:

@@ -2,11 +2,16 @@
 //
 //   store-tool check FOLDER        findings, one a line, and one line of numbers; fails if there is a finding
 //   store-tool remove FOLDER NAME  removes a window
+//
+// FOLDER may be -: the NAM that the environment names, which is asked as its clients ask it.
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <string>
 
+#include "base/options.hpp"
+#include "nam/embedded.hpp"
 #include "nam/store.hpp"
 
 namespace {
@@ -31,7 +36,7 @@ std::uint64_t allocated_bytes(const std::vector<psnam::nam::WindowReport>& repor
   return bytes;
 }
 
-int check(psnam::nam::Store& store) {
+int check(psnam::nam::Service& store) {
   const auto collected = store.collect();
   if (!collected) return fail(collected.error());
   const auto findings = store.check();
@@ -53,6 +58,16 @@ int check(psnam::nam::Store& store) {
   return findings->empty() ? 0 : 1;
 }
 
+psnam::Result<std::shared_ptr<psnam::nam::Service>> open(const std::string& folder) {
+  if (folder == "-") {
+    PSNAM_TRY(const psnam::Options options, psnam::parse_options(psnam::environment_variable));
+    return psnam::nam::open_service(options, false);
+  }
+  PSNAM_TRY(std::shared_ptr<psnam::nam::Service> store,
+            psnam::nam::Store::open({.folder = folder, .capacity_bytes = 0, .create = false}));
+  return store;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -61,7 +76,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: store-tool check FOLDER | remove FOLDER NAME\n");
     return 2;
   }
-  auto store = psnam::nam::Store::open({.folder = argv[2], .capacity_bytes = 0, .create = false});
+  const auto store = open(argv[2]);
   if (!store) return fail(store.error());
   if (command == "check") return check(**store);
   const auto removed = (*store)->remove(argv[3]);

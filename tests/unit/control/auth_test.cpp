@@ -61,7 +61,7 @@ TEST_F(SecretTest, WhoKnowsItIsLetInAsWhoHeIs) {
   const auto channel = server.connect(server.tcp(), with_secret(folder_.at("secret")));
   ASSERT_TRUE(channel);
   EXPECT_EQ(ask(*channel, "ehello"), "hello");
-  const Peer& peer = server.board.peers.front();
+  const Peer peer = server.board.copy_of(server.board.peers).front();
   EXPECT_EQ(peer.method, AuthMethod::secret);
   EXPECT_EQ(peer.uid, ::geteuid());
   EXPECT_EQ(peer.gid, ::getegid());
@@ -75,7 +75,7 @@ TEST_F(SecretTest, AWrongOneIsRefusedAndNotTold) {
   EXPECT_EQ(refused.error().code, Code::access);
   EXPECT_NE(refused.error().message.find("does not know the secret"), std::string::npos) << refused.error().message;
   EXPECT_EQ(refused.error().message.find("horse"), std::string::npos);
-  EXPECT_TRUE(server.board.peers.empty());
+  EXPECT_TRUE(server.board.copy_of(server.board.peers).empty());
 }
 
 TEST_F(SecretTest, NoneIsRefusedWithWhatWouldBeAccepted) {
@@ -285,8 +285,8 @@ TEST(KernelAuthTest, AnotherUserIsKnownByTheSocketWithItsGroups) {
   }};
   const auto pid = static_cast<std::uint32_t>(other.pid());
   EXPECT_EQ(other.wait(), 0);
-  ASSERT_EQ(server.board.peers.size(), 1U);
-  const Peer& peer = server.board.peers.front();
+  ASSERT_EQ(server.board.copy_of(server.board.peers).size(), 1U);
+  const Peer peer = server.board.copy_of(server.board.peers).front();
   EXPECT_EQ(peer.uid, kOther);
   EXPECT_EQ(peer.gid, kOtherGroup);
   EXPECT_EQ(peer.pid, pid);
@@ -306,10 +306,10 @@ TEST(PlainAuthTest, OnLoopbackTheSocketsUserCountsNotTheClaimedOne) {
       return std::holds_alternative<Welcome>(talker.say(encode(hello_with(AuthMethod::plain, 0)))) ? 0 : 2;
     }};
     EXPECT_EQ(other.wait(), 0);
-    ASSERT_EQ(server.board.peers.size(), 1U);
-    EXPECT_EQ(server.board.peers.front().uid, kOther) << where;
-    EXPECT_EQ(server.board.peers.front().method, AuthMethod::plain);
-    EXPECT_TRUE(server.board.peers.front().loopback);
+    ASSERT_EQ(server.board.copy_of(server.board.peers).size(), 1U);
+    EXPECT_EQ(server.board.copy_of(server.board.peers).front().uid, kOther) << where;
+    EXPECT_EQ(server.board.copy_of(server.board.peers).front().method, AuthMethod::plain);
+    EXPECT_TRUE(server.board.copy_of(server.board.peers).front().loopback);
   }
 }
 
@@ -378,8 +378,8 @@ TEST_F(MungeTest, ACredentialLetsItsUserIn) {
   const auto channel = server.connect(server.tcp(), credentials());
   ASSERT_TRUE(channel);
   EXPECT_EQ(ask(*channel, "ehello"), "hello");
-  EXPECT_EQ(server.board.peers.front().method, AuthMethod::munge);
-  EXPECT_EQ(server.board.peers.front().uid, ::geteuid());
+  EXPECT_EQ(server.board.copy_of(server.board.peers).front().method, AuthMethod::munge);
+  EXPECT_EQ(server.board.copy_of(server.board.peers).front().uid, ::geteuid());
 }
 
 TEST_F(MungeTest, AnotherUserIsKnownByItsCredential) {
@@ -391,9 +391,9 @@ TEST_F(MungeTest, AnotherUserIsKnownByItsCredential) {
     return Channel::connect(address, credentials(), facts_of_this_process(), kPatience).ok() ? 0 : 2;
   }};
   EXPECT_EQ(other.wait(), 0);
-  ASSERT_EQ(server.board.peers.size(), 1U);
-  EXPECT_EQ(server.board.peers.front().uid, kOther);
-  EXPECT_EQ(server.board.peers.front().gid, kOtherGroup);
+  ASSERT_EQ(server.board.copy_of(server.board.peers).size(), 1U);
+  EXPECT_EQ(server.board.copy_of(server.board.peers).front().uid, kOther);
+  EXPECT_EQ(server.board.copy_of(server.board.peers).front().gid, kOtherGroup);
 }
 
 TEST_F(MungeTest, ACredentialIsGoodForItsConnectionOnly) {

@@ -43,8 +43,8 @@ TEST_P(ChannelTest, BothSidesKnowEachOther) {
   EXPECT_EQ(channel->local(), GetParam());
   EXPECT_EQ(channel->local_ip(), GetParam() ? "" : "127.0.0.1");
   EXPECT_EQ(channel->server_ip(), GetParam() ? "" : "127.0.0.1");
-  ASSERT_EQ(server.board.peers.size(), 1U);
-  const Peer& peer = server.board.peers.front();
+  ASSERT_EQ(server.board.copy_of(server.board.peers).size(), 1U);
+  const Peer peer = server.board.copy_of(server.board.peers).front();
   EXPECT_EQ(peer.facts, facts_of_this_process());
   EXPECT_EQ(peer.uid, ::geteuid());
   EXPECT_EQ(peer.pid, static_cast<std::uint32_t>(::getpid()));
@@ -137,7 +137,7 @@ TEST_P(ChannelTest, RequestsOfOneSessionAreServedInOrderAndOneAtATime) {
   server.board.note([&] { EXPECT_EQ(server.board.in_handle, 1U); });
   server.board.release();
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(server.board.in_handle, 5U);
+  server.board.note([&] { EXPECT_EQ(server.board.in_handle, 5U); });
 }
 
 TEST_P(ChannelTest, NoReplyInTimeClosesTheConnectionForAll) {

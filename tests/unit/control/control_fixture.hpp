@@ -63,6 +63,12 @@ class Board {
     std::unique_lock lock{mutex_};
     return changed_.wait_for(lock, kPatience, condition);
   }
+  /// One of the lists, as it is now.
+  template <class List>
+  [[nodiscard]] List copy_of(const List& list) {
+    const std::lock_guard lock{mutex_};
+    return list;
+  }
   void release() {
     std::vector<Reply> replies;
     note([&] {

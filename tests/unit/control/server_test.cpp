@@ -107,7 +107,7 @@ TEST_P(MisbehaviourTest, WhoTalksNonsenseIsDroppedAndTheOthersNoticeNothing) {
     ASSERT_EQ(ask(*good, "efine"), "fine");
   }
   EXPECT_EQ(server.server->counters().sessions_open, 1U);
-  EXPECT_EQ(server.board.peers.size(), 1U);
+  EXPECT_EQ(server.board.copy_of(server.board.peers).size(), 1U);
 }
 
 TEST_P(MisbehaviourTest, NonsenseOfASessionEndsThatSession) {
@@ -215,7 +215,7 @@ TEST_P(MisbehaviourTest, WhoSendsMoreThanIsServedIsNotReadFromAndKeepsItsOrder) 
   sends.join();
   EXPECT_TRUE(server.board.await([&] { return server.board.handled.size() == order.size(); }));
   for (std::string& each : order) each.resize(std::min<std::size_t>(each.size(), 40));
-  EXPECT_EQ(server.board.handled, order);
+  EXPECT_EQ(server.board.copy_of(server.board.handled), order);
 }
 
 TEST(ServerLimitsTest, OneSessionTooManyIsRefusedAndRoomComesBack) {
@@ -370,7 +370,7 @@ TEST(ServerStopTest, ComesAlsoBeforeRunAndWithSessionsInAllStates) {
   server.server->stop();
   waits.join();
   server.stop();
-  EXPECT_EQ(server.board.closed.size(), 2U);
+  EXPECT_EQ(server.board.copy_of(server.board.closed).size(), 2U);
   EXPECT_EQ(server.server->counters().sessions_open, 0U);
 }
 

@@ -28,7 +28,8 @@ TEST(Requests, EveryOneComesBackAsItWas) {
 TEST(Requests, NamesAreThoseOfTheirKinds) {
   EXPECT_EQ(nam::request::kNames[nam::request::Any{nam::request::Close{}}.index()], "close");
   EXPECT_EQ(nam::request::kNames[nam::request::Any{nam::request::Execute{}}.index()], "execute");
-  EXPECT_EQ(nam::request::kNames.back(), nam::request::kNames[nam::request::Any{nam::request::CountUsers{}}.index()]);
+  EXPECT_EQ(nam::request::kNames.back(),
+            nam::request::kNames[nam::request::Any{nam::request::DecideWindows{}}.index()]);
 }
 
 TEST(Requests, ChangedBytesAreARequestOrAnErrorButNeverMore) {
@@ -99,6 +100,16 @@ TEST(Replies, RecordsComeBackAsTheyWere) {
   ASSERT_TRUE(range);
   EXPECT_EQ(std::get<nam::reply::Range>(*range).key, 7U);
   EXPECT_EQ(std::get<nam::reply::Range>(*range).object.shown, "shown");
+  const nam::NamReport node{.index = 2, .store = format::Uuid{{7}}, .address = "b:1", .socket = "/b", .free_bytes = 5};
+  const auto nams = nam::reply::decode(nam::reply::encode(nam::reply::Nams{node}));
+  ASSERT_TRUE(nams);
+  const auto& told = std::get<nam::reply::Nams>(*nams);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].index, 2U);
+  EXPECT_EQ(told[0].store, node.store);
+  EXPECT_EQ(told[0].address + told[0].socket, "b:1/b");
+  EXPECT_EQ(told[0].free_bytes, 5U);
+  EXPECT_TRUE(told[0].reachable);
   const auto nothing = nam::reply::decode(nam::reply::encode(nam::reply::Value{}));
   ASSERT_TRUE(nothing);
   EXPECT_EQ(std::get<nam::reply::Value>(*nothing).value, std::nullopt);

@@ -1,0 +1,13 @@
+// What the settings mean to the host.
+#pragma once
+
+#include "daemon/settings.hpp"
+#include "nam/host.hpp"
+
+namespace psnam::daemon {
+
+[[nodiscard]] nam::HostOptions host_options(const Settings& settings);
+/// What SIGHUP changes. The capacity is not among them: namctl capacity may have changed it meanwhile.
+[[nodiscard]] nam::Limits limits(const Settings& settings);
+
+}  // namespace psnam::daemon
