@@ -28,9 +28,9 @@ void require(bool condition) {
 }
 
 /// A server without connections, and its store.
-class Server {
+class Scratch {
  public:
-  Server() : folder_{"/dev/shm/psnam-fuzz-XXXXXX"} {
+  Scratch() : folder_{"/dev/shm/psnam-fuzz-XXXXXX"} {
     log::set_level(log::Level::error);
     require(::mkdtemp(folder_.data()) != nullptr);
     auto store = Store::open(
@@ -41,16 +41,17 @@ class Server {
                             .address = "fuzz"}});
     require(store.ok());
     parts_.store = std::move(*store);
+    parts_.counters = [] { return control::ServerCounters{}; };
   }
-  ~Server() {
+  ~Scratch() {
     const auto findings = parts_.store->check();
     require(findings.ok() && findings->empty());
     parts_.store.reset();
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
 
   void run(std::span<const std::byte> input) {
     control::Peer peer;
@@ -88,12 +89,12 @@ class Server {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static std::unique_ptr<Server> server;
+  static std::unique_ptr<Scratch> server;
   static unsigned inputs = 0;
   if (size < 2) return 0;
   if (!server || ++inputs % kInputsOfAStore == 0) {
     server.reset();
-    server = std::make_unique<Server>();
+    server = std::make_unique<Scratch>();
   }
   server->run(std::as_bytes(std::span{data, size}));
   return 0;
