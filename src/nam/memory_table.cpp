@@ -18,10 +18,13 @@ Result<std::shared_ptr<RootMapping>> RootMapping::of(const Fd& file, std::uint64
   void* const data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (data == MAP_FAILED)
     return system_error(fmt::format("mapping the {} bytes of allocation {}", bytes, root_id), errno);
-  return std::shared_ptr<RootMapping>{new RootMapping{static_cast<std::byte*>(data), bytes, root_id}};
+  std::shared_ptr<RootMapping> mapping{new RootMapping{static_cast<std::byte*>(data), bytes, root_id}};
+  PSNAM_TRY(mapping->guard_, GuardedRange::over(mapping->data_, bytes));
+  return mapping;
 }
 
 RootMapping::~RootMapping() {
+  guard_ = {};
   if (data_ != nullptr) ::munmap(data_, bytes_);
 }
 

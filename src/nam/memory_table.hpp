@@ -3,7 +3,8 @@
 //
 // A write of a client may still be on its way when the memory under it is released. So a mapping that a client has had
 // a key for stays where it is until the client's endpoint is gone, and when the memory is released, pages of nobody
-// take the place of its file: the file's memory goes back to the system, and what still arrives harms nobody.
+// take the place of its file: the file's memory goes back to the system, and what still arrives harms
+// nobody. Clients of this host may have the same file, and cut it short: the mapping is guarded against that.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,7 @@
 
 #include "base/result.hpp"
 #include "base/system.hpp"
+#include "nam/sigbus_guard.hpp"
 
 namespace psnam::nam {
 
@@ -45,6 +47,7 @@ class RootMapping {
   std::uint64_t root_id_;
   mutable std::mutex mutex_;
   bool retired_ = false;
+  GuardedRange guard_;
 };
 
 /// By the root's id, as long as anybody holds one. Thread-safe.

@@ -51,6 +51,7 @@ constexpr std::array kCodes{
     CodeRow{Code::corrupt, schema::Code::CORRUPT},
     CodeRow{Code::unsupported, schema::Code::UNSUPPORTED},
     CodeRow{Code::system, schema::Code::SYSTEM},
+    CodeRow{Code::quota, schema::Code::QUOTA},
 };
 
 schema::Code wire_of(Code code) noexcept {

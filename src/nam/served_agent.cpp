@@ -72,9 +72,11 @@ Result<std::shared_ptr<ServedAgent>> ServedAgent::open(format::WindowRecord wind
                                                        Region region) {
   PSNAM_TRY(const auto process, this_process(0));
   PSNAM_TRY(const auto boot, this_boot());
+  PSNAM_TRY(GuardedRange guard, GuardedRange::over(page.data(), page.bytes()));
   PSNAM_TRY(auto locks,
             WindowLocks::attach(std::move(page), static_cast<std::uint32_t>(window.regions.size()), process, boot));
-  return std::shared_ptr<ServedAgent>{new ServedAgent{std::move(window), right, std::move(locks), std::move(region)}};
+  return std::shared_ptr<ServedAgent>{
+      new ServedAgent{std::move(window), right, std::move(guard), std::move(locks), std::move(region)}};
 }
 
 void ServedAgent::lock(const request::Lock& request, Answer answer) {

@@ -19,6 +19,7 @@
 #include "nam/helpers.hpp"
 #include "nam/memory_table.hpp"
 #include "nam/request.hpp"
+#include "nam/sigbus_guard.hpp"
 #include "nam/window_locks.hpp"
 
 namespace psnam::nam {
@@ -48,9 +49,11 @@ class ServedAgent : public std::enable_shared_from_this<ServedAgent> {
 
  private:
   class Wait;
-  ServedAgent(format::WindowRecord window, AccessRight right, std::unique_ptr<WindowLocks> locks, Region region)
+  ServedAgent(format::WindowRecord window, AccessRight right, GuardedRange guard, std::unique_ptr<WindowLocks> locks,
+              Region region)
       : window_{std::move(window)},
         right_{right},
+        guard_{std::move(guard)},
         locks_{std::move(locks)},
         element_locks_{*locks_},
         region_{std::move(region)} {}
@@ -60,6 +63,9 @@ class ServedAgent : public std::enable_shared_from_this<ServedAgent> {
 
   const format::WindowRecord window_;
   const AccessRight right_;
+  /// Of the page of the locks, which clients that map it may cut short. It outlives the mapping by a moment: leaving
+  /// the page touches it last.
+  GuardedRange guard_;
   std::unique_ptr<WindowLocks> locks_;
   ElementLocks element_locks_;
   Region region_;

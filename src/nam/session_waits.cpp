@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "nam/notifications.hpp"
 #include "nam/session.hpp"
+#include "nam/sigbus_guard.hpp"
 
 namespace psnam::nam {
 namespace {
@@ -13,6 +15,13 @@ constexpr std::uint64_t kLongestWaitUs = 100'000;
 constexpr std::size_t kMostAgents = 4096;
 constexpr std::ptrdiff_t kMostAgentsOfWindow = 16;  // each is a client of the window's locks, which are limited
 constexpr std::size_t kMostQueues = 4096;
+
+/// A client that maps the page may cut its file short. The guard goes first, when nobody touches the page any more.
+struct GuardedQueue {
+  GuardedQueue(Notifications opened, GuardedRange guarded) : queue{std::move(opened)}, guard{std::move(guarded)} {}
+  Notifications queue;
+  GuardedRange guard;
+};
 
 NotificationQueue::Clock::time_point deadline_of(std::uint64_t wait_us) {
   return NotificationQueue::Clock::now() + std::chrono::microseconds{std::min(wait_us, kLongestWaitUs)};
@@ -108,8 +117,11 @@ Result<std::shared_ptr<NotificationQueue>> Session::queue(std::uint64_t allocati
     return Error{Code::access, fmt::format("this session does not have the allocation {} in use", allocation_id)};
   if (hold_->queues.size() >= kMostQueues)
     return Error{Code::no_memory, fmt::format("a session has at most {} queues of notifications", kMostQueues)};
-  PSNAM_TRY(auto opened, store_->open_notifications(allocation_id));
-  const std::shared_ptr<NotificationQueue> queue{std::move(opened)};
+  PSNAM_TRY(Mapping page, store_->notification_page(allocation_id));
+  PSNAM_TRY(GuardedRange guard, GuardedRange::over(page.data(), page.bytes()));
+  PSNAM_TRY(Notifications opened, Notifications::over(std::move(page)));
+  const auto guarded = std::make_shared<GuardedQueue>(std::move(opened), std::move(guard));
+  const std::shared_ptr<NotificationQueue> queue{guarded, &guarded->queue};
   hold_->queues.emplace(allocation_id, queue);
   return queue;
 }

@@ -260,6 +260,22 @@ TEST_F(SessionTest, WhatIsNoRequestCostsTheConnectionAndNobodyElseAnything) {
   EXPECT_TRUE(owner().ask(request::GetWindow{use.window.id}).ok());
 }
 
+TEST_F(SessionTest, AFileThatAClientCutsShortIsThatClientsLoss) {
+  const auto use = window("cut", owner().user());
+  const std::uint64_t root = use.window.regions[0].allocation_id;
+  const auto agent = owner().get<reply::Number>(request::OpenAgent{use.window.id});
+  auto memory = owner().ask(request::OpenRange{root, 0, kBytes, AccessRight::read_write, false});
+  ASSERT_TRUE(memory) << memory.error().message;
+  EXPECT_TRUE(owner().ask(request::Execute{agent.value, 0, sum_at(4096)}).ok());
+  ASSERT_EQ(::ftruncate(memory->descriptors[0].get(), 0), 0);
+  EXPECT_TRUE(owner().ask(request::Execute{agent.value, 0, sum_at(0)}).ok());
+  auto page = owner().ask(request::OpenLocks{use.window.id, 2});
+  ASSERT_TRUE(page) << page.error().message;
+  ASSERT_EQ(::ftruncate(page->descriptors[0].get(), 0), 0);
+  EXPECT_TRUE(owner().ask(request::Lock{agent.value, 1, nam::LockKind::exclusive, 0}).ok());
+  EXPECT_TRUE(RawClient{host().socket()}.ask(request::Summary{}).ok());
+}
+
 TEST_F(SessionTest, OverTcpThereAreNoDescriptors) {
   RawClient remote{host().tcp()};
   const auto use = remote.get<nam::WindowUse>(request::CreateWindow{draft_of("far", {kBytes}), {}, remote.user()});
