@@ -75,6 +75,9 @@ Status Daemon::open() {
   ended_ = Fd{::eventfd(0, EFD_CLOEXEC)};
   if (!ended_.valid()) return system_error("eventfd", errno);
   PSNAM_TRY(host_, nam::NamHost::start(host_options(loaded_.settings)));
+  nam::Limits first = limits(loaded_.settings);
+  first.capacity_bytes = loaded_.settings.capacity_bytes;
+  PSNAM_CHECK(host_->set_limits(std::move(first)));
   if (loaded_.settings.metrics) {
     PSNAM_TRY(metrics_, MetricsServer::start(*loaded_.settings.metrics, [this] { return metrics(); }));
   }
@@ -147,7 +150,7 @@ Status Daemon::wait_for_the_end() {
 void Daemon::reread() {
   notify_reloading();
   auto loaded = load_settings(command_line_);
-  const Status taken = loaded ? Status{} : std::move(loaded).status();
+  const Status taken = loaded ? host_->set_limits(limits(loaded->settings)) : std::move(loaded).status();
   if (!taken) {
     log::error("the settings are not taken over, the old ones stay: {}", taken.error().message);
   } else {

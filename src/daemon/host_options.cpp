@@ -38,4 +38,17 @@ nam::HostOptions host_options(const Settings& settings) {
   return options;
 }
 
+nam::Limits limits(const Settings& settings) {
+  const auto limit = [](std::uint64_t value) {
+    return value == kNoLimit ? std::nullopt : std::optional<std::uint64_t>{value};
+  };
+  nam::Limits limits;
+  limits.user_bytes = limit(settings.quota_bytes);
+  limits.user_objects = limit(settings.quota_objects);
+  limits.objects = limit(settings.max_objects);
+  for (const auto& [uid, user] : settings.users)
+    if (user.quota_bytes) limits.bytes_of_user[uid] = *user.quota_bytes;
+  return limits;
+}
+
 }  // namespace psnam::daemon

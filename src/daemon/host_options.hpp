@@ -7,5 +7,7 @@
 namespace psnam::daemon {
 
 [[nodiscard]] nam::HostOptions host_options(const Settings& settings);
+/// What SIGHUP changes. The capacity is not among them: namctl capacity may have changed it meanwhile.
+[[nodiscard]] nam::Limits limits(const Settings& settings);
 
 }  // namespace psnam::daemon

@@ -87,12 +87,6 @@ Status set_count_limit(Settings& settings, std::string_view subject, std::string
   return {};
 }
 
-template <auto Member>
-Status set_user_count_limit(UserLimit& user, std::string_view subject, std::string_view value) {
-  PSNAM_TRY(user.*Member, parse_count_limit(subject, value));
-  return {};
-}
-
 template <auto Member, auto Least, auto Most>
 Status set_number(Settings& settings, std::string_view subject, std::string_view value) {
   using Number = std::remove_reference_t<decltype(settings.*Member)>;

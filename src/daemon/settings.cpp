@@ -34,8 +34,7 @@ constexpr std::array kTable{
     SettingRow{"quota", "BYTES[K|M|G|T] | none", "none", "how much memory a user may hold", Reload::on_hangup, false,
                set_limit<&Settings::quota_bytes>, set_user_limit<&UserLimit::quota_bytes>},
     SettingRow{"quota-objects", "NUMBER | none", "none", "how many windows and allocations a user may hold",
-               Reload::on_hangup, false, set_count_limit<&Settings::quota_objects>,
-               set_user_count_limit<&UserLimit::quota_objects>},
+               Reload::on_hangup, false, set_count_limit<&Settings::quota_objects>, nullptr},
     SettingRow{"max-objects", "NUMBER | none", "none", "how many windows and allocations the store may hold",
                Reload::on_hangup, false, set_count_limit<&Settings::max_objects>, nullptr},
     SettingRow{"auth", "munge | secret | plain-loopback | plain", "munge, plain-loopback, and secret with secret-file",
@@ -77,8 +76,7 @@ Status apply_values(const SettingRow& row, const Written& written, Apply&& apply
 
 Status apply_to_user(Settings& settings, const SettingRow& row, const Written& written) {
   if (row.apply_to_user == nullptr)
-    return Error{Code::invalid_argument,
-                 fmt::format("{}: this is no setting of a user; those are quota, quota-objects", written.origin)};
+    return Error{Code::invalid_argument, fmt::format("{}: this is no setting of a user; quota is", written.origin)};
   PSNAM_TRY(const std::uint32_t uid, user_number(written.origin, written.user));
   UserLimit& user = settings.users[uid];
   return apply_values(row, written,

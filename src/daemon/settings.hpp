@@ -25,7 +25,6 @@ inline constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::ma
 /// How much one user may hold. Absent: as for everybody.
 struct UserLimit {
   std::optional<std::uint64_t> quota_bytes;
-  std::optional<std::uint64_t> quota_objects;
   bool operator==(const UserLimit&) const = default;
 };
 

@@ -83,6 +83,12 @@ Result<std::uint32_t> NamHost::nam_index() {
 Store& NamHost::store() noexcept { return *impl_->parts.store; }
 Collected NamHost::released_at_open() const { return impl_->parts.store->released_at_open(); }
 control::ServerCounters NamHost::counters() const noexcept { return impl_->server->counters(); }
+Status NamHost::set_limits(Limits limits) {
+  PSNAM_CHECK(impl_->parts.store->set_limits(limits));
+  const std::lock_guard lock{impl_->parts.limits_mutex};
+  impl_->parts.limits = std::move(limits);
+  return {};
+}
 Result<Statistics> NamHost::statistics() { return host_statistics(impl_->parts, std::nullopt); }
 std::string NamHost::provider() const { return impl_->parts.fabric.provider(); }
 std::uint64_t NamHost::quarantined_bytes() { return impl_->parts.memory.quarantined_bytes(); }

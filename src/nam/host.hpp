@@ -47,6 +47,8 @@ class NamHost {
   [[nodiscard]] Store& store() noexcept;
   [[nodiscard]] Collected released_at_open() const;
   [[nodiscard]] control::ServerCounters counters() const noexcept;
+  /// Limits of users, from now on; any thread.
+  [[nodiscard]] Status set_limits(Limits limits);
   /// For those who watch it; all sessions are told.
   [[nodiscard]] Result<Statistics> statistics();
   /// Of the fabric; empty until a client has needed it.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -39,7 +40,9 @@ struct HostParts {
   std::shared_ptr<RequestMeter> meter = std::make_shared<RequestMeter>(request::kNames);
   const std::uint64_t began_unix_seconds = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-  std::atomic<std::uint64_t> agent_bytes{0};          ///< moved by agents
+  std::atomic<std::uint64_t> agent_bytes{0};  ///< moved by agents
+  std::mutex limits_mutex;
+  Limits limits;                                      ///< as they were set last
   std::function<control::ServerCounters()> counters;  ///< of the server; before the first session
 
   /// The server's own mapping of a root.

@@ -78,6 +78,27 @@ void add_sessions(const HostParts& parts, const std::optional<Caller>& caller, S
   }
 }
 
+/// What users hold, and may hold.
+Status add_users(HostParts& parts, const std::optional<Caller>& caller, Statistics& statistics) {
+  PSNAM_TRY(const auto users, caller ? parts.store->as(*caller)->users() : parts.store->users());
+  for (const format::UserRecord& record : users) {
+    UserStatistics& one = user(record.uid, statistics);
+    one.reserved_bytes = record.reserved_bytes + record.lazy_bytes;
+    one.objects = record.objects;
+  }
+  const std::lock_guard lock{parts.limits_mutex};
+  const Limits& limits = parts.limits;
+  for (UserStatistics& one : statistics.users) {
+    const auto own = limits.bytes_of_user.find(one.uid);
+    if (own != limits.bytes_of_user.end())
+      one.quota_bytes = own->second;
+    else if (one.uid != 0 && limits.user_bytes)
+      one.quota_bytes = *limits.user_bytes;
+    if (one.uid != 0 && limits.user_objects) one.quota_objects = *limits.user_objects;
+  }
+  return {};
+}
+
 /// A manager tells of those that have joined it; a memory node knows its own index only.
 Status add_nams(HostParts& parts, Statistics& statistics) {
   PSNAM_TRY(const auto place, parts.store->nam_place());
@@ -112,6 +133,7 @@ Result<Statistics> host_statistics(HostParts& parts, const std::optional<Caller>
   PSNAM_CHECK(add_nams(parts, statistics));
   parts.meter->read(statistics);
   add_sessions(parts, caller, statistics);
+  PSNAM_CHECK(add_users(parts, caller, statistics));
   return statistics;
 }
 

@@ -224,6 +224,8 @@ Result<Statistics> decode_statistics(std::span<const std::byte> bytes) {
 
 const char* refusal_kind(Code code) noexcept {
   switch (code) {
+    case Code::quota:
+      return "quota";
     case Code::no_memory:
       return "no_memory";
     case Code::access:

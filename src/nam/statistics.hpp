@@ -49,7 +49,7 @@ struct SessionStatistics {
 
 struct UserStatistics {
   std::uint32_t uid = 0;
-  std::uint64_t reserved_bytes = 0;
+  std::uint64_t reserved_bytes = 0;  ///< of memory files, sparse ones with their whole size: what the quota is for
   std::uint64_t objects = 0;
   std::uint64_t quota_bytes = UINT64_MAX;    ///< UINT64_MAX: none
   std::uint64_t quota_objects = UINT64_MAX;  ///< likewise

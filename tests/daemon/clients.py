@@ -98,6 +98,29 @@ def another_user_sees_and_takes_only_what_is_his(place):
     assert daemon.end() == 0
 
 
+def a_quota_is_refused_with_its_own_error(place):
+    if os.getuid() != 0:
+        print("not root: the store's own user is another one")
+        return
+    place.write_config(f"store = {place.store}\nlisten = {place.socket}\ncapacity = 64M\nquota = 2M\n"
+                       "quota-objects = 3\n[user.1]\nquota = 1M\n")
+    daemon = place.start(config=True)
+    place.must("alloc", "2M", "--name", "all", uid=NOBODY)
+    refused = place.namctl("alloc", "1K", uid=NOBODY)
+    assert refused.returncode == 1 and f"user {NOBODY} has 0 of {2 * MEGABYTE} bytes left" in refused.stderr, refused
+    assert place.namctl("alloc", "2M", uid=1).returncode == 1, "this user has a quota of its own"
+    place.must("alloc", "3M", "--name", "roots")
+    users = {one["uid"]: one for one in place.json("top", "--count", "1")["users"]}
+    assert users[NOBODY]["reserved_bytes"] == users[NOBODY]["quota_bytes"] == 2 * MEGABYTE, users
+    assert users[0]["quota_bytes"] is None, users
+    place.write_config(f"store = {place.store}\nlisten = {place.socket}\ncapacity = 64M\nquota = 3M\nquota-objects = 2\n")
+    daemon.reload()
+    place.must("alloc", "1K", uid=NOBODY)
+    refused = place.namctl("alloc", "1K", uid=NOBODY)
+    assert refused.returncode == 1 and "2 of at most 2" in refused.stderr, refused
+    assert daemon.end() == 0
+
+
 def metrics_can_be_read(place):
     daemon = place.start("--metrics", "127.0.0.1:0", "--capacity", "64M")
     place.must("alloc", "1M", "--name", "one")
@@ -125,7 +148,8 @@ def metrics_can_be_read(place):
 
 def main(namd, namctl):
     for check in (commands_work_over_both_kinds_of_connection, top_shows_rates, a_manager_that_is_not_there_is_named,
-                  capacity_is_a_limit, another_user_sees_and_takes_only_what_is_his, metrics_can_be_read):
+                  capacity_is_a_limit, another_user_sees_and_takes_only_what_is_his,
+                  a_quota_is_refused_with_its_own_error, metrics_can_be_read):
         print(check.__name__, flush=True)
         with Place(namd, namctl) as place:
             check(place)

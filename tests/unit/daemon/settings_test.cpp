@@ -94,7 +94,6 @@ quota = 10G
 
 [user.0]
 quota = none
-quota-objects = 12
 [user.4711]
 quota = 1T
 )");
@@ -105,9 +104,7 @@ quota = 1T
   EXPECT_EQ(settings.listen[1].port, 5000);
   EXPECT_EQ(settings.quota_bytes, std::uint64_t{10} << 30);
   EXPECT_EQ(settings.users.at(0).quota_bytes, kNoLimit);
-  EXPECT_EQ(settings.users.at(0).quota_objects, 12U);
   EXPECT_EQ(settings.users.at(4711).quota_bytes, std::uint64_t{1} << 40);
-  EXPECT_FALSE(settings.users.at(4711).quota_objects);
 }
 
 TEST_F(NamdSettings, TheCommandLineWinsAndReplacesLists) {
