@@ -43,6 +43,13 @@ inline constexpr std::array<Choice<EpochChecks>, 2> kEpochChecks{{
     {"relaxed", "it is carried out where it can be", EpochChecks::relaxed},
 }};
 
+/// When an operation on remote memory is complete.
+enum class Completion : std::uint8_t { deferred, immediate };
+inline constexpr std::array<Choice<Completion>, 2> kCompletions{{
+    {"deferred", "at the end of the epoch or a flush, as MPI has it", Completion::deferred},
+    {"immediate", "when the call returns, as on mapped memory", Completion::immediate},
+}};
+
 inline constexpr std::array<Choice<log::Level>, 5> kLogLevels{{
     {"error", "what failed", log::Level::error},
     {"warn", "and what looks wrong", log::Level::warn},
@@ -69,6 +76,7 @@ struct Options {
   HistogramOptions histogram;
   Path path = Path::automatic;
   EpochChecks epoch_checks = EpochChecks::strict;
+  Completion completion = Completion::deferred;
   log::Level log_level = log::Level::warn;
   std::string module_id;
 };

@@ -60,6 +60,10 @@ Result<std::vector<NamReport>> Store::nams() {
 Status Store::serve_as(const NamPlace& place) {
   PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_CHECK(rights.require_administrator("serve", impl_->folder.path().string()));
+  PSNAM_TRY(const auto known, nam_place());
+  // Nothing is written then: a store that is full can be served all the same.
+  const bool same = known && known->index == place.index && known->manager == place.manager;
+  if (same && known->manager_address == place.manager_address) return {};
   PSNAM_CHECK(impl_->catalog->require_room(place.manager_address.size()));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
   PSNAM_TRY(const auto former, place_in(transaction, impl_->identity.store));

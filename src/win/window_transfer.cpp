@@ -87,7 +87,8 @@ Status Window::transfer(Direction direction, const Transfer& transfer, MPI_Reque
         transfer_remote(direction, origin, rma::relative_side(displacement, target_count, *target_layout), reach));
     count(bytes, transfer.target_rank, Carrier::fabric);
     // A request is of one operation, and tells of its completion alone; here all are completed with it.
-    if (request != nullptr) PSNAM_CHECK(reach.remote->flush());
+    if (request != nullptr || context_.options().completion == Completion::immediate)
+      PSNAM_CHECK(reach.remote->flush());
     return complete_request(request);
   }
   const backends::Side side{reach.base + displacement, target_count, target_layout.get()};

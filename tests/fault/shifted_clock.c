@@ -1,6 +1,5 @@
 // Preloaded into namd: the wall clock that it sees is off by the number of seconds (8 bytes) in the file of TEST_CLOCK,
 // at once when that changes. The monotonic clock is left alone, as no administrator can set that.
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,11 +11,19 @@
 #include <unistd.h>
 
 typedef int (*ClockGettime)(clockid_t, struct timespec*);
+
+static ClockGettime find_real(void) {
+  ClockGettime function;
+  // The form that POSIX shows: ISO C has no cast from an object to a function.
+  *(void**)&function = dlsym(RTLD_NEXT, "clock_gettime");
+  return function;
+}
+
 static ClockGettime real_clock_gettime;
 static const volatile int64_t* shift_seconds;
 
 __attribute__((constructor)) static void open_clock(void) {
-  real_clock_gettime = (ClockGettime)dlsym(RTLD_NEXT, "clock_gettime");
+  real_clock_gettime = find_real();
   const char* const file = getenv("TEST_CLOCK");
   const int fd = file != NULL ? open(file, O_RDONLY | O_CLOEXEC) : -1;
   void* const page = fd >= 0 ? mmap(NULL, sizeof *shift_seconds, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
@@ -31,7 +38,7 @@ __attribute__((constructor)) static void open_clock(void) {
 
 int clock_gettime(clockid_t id, struct timespec* now) {
   // Before the constructor somebody may ask already.
-  if (real_clock_gettime == NULL) real_clock_gettime = (ClockGettime)dlsym(RTLD_NEXT, "clock_gettime");
+  if (real_clock_gettime == NULL) real_clock_gettime = find_real();
   const int rc = real_clock_gettime(id, now);
   if (rc == 0 && shift_seconds != NULL && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
     now->tv_sec += *shift_seconds;

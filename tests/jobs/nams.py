@@ -89,8 +89,8 @@ class Nams:
         return [len(files_of(nam.store)) for nam in self.nams]
 
     def expect_empty(self):
-        until(f"nothing is left, {self.files()}", lambda: self.files() == [0, 0, 0])
-        assert [self.windows(nam) for nam in range(3)] == [[], [], []]
+        until(f"no memory is left of {self.files()}", lambda: self.files() == [0, 0, 0])
+        until("no window is left", lambda: [self.windows(nam) for nam in range(3)] == [[], [], []])
 
 
 def placed_windows(nams):
@@ -134,7 +134,7 @@ def lost_node(nams):
         lost.kill()
         until("the manager knows that NAM 1 is lost", lambda: nams.indices(reachable=False) == [1])
         refused = nams.namctl("nams", "rm", "1", must_succeed=False)
-        assert refused.returncode == 1 and "nams.managed_distributed" in refused.stderr, refused
+        assert refused.returncode == 1 and "nams.survivor" in refused.stderr, refused
         job.go_on()
         job.expect("back")
         lost.start()

@@ -34,7 +34,7 @@ def main():
             sys.exit(f"ran longer than {arguments.timeout} s")
         if namd:
             site.manager.stop()  # which tells that the daemon, too, has come through it
-        sys.exit(result.returncode)
+    sys.exit(result.returncode)
 
 
 if __name__ == "__main__":

@@ -52,11 +52,13 @@ TEST(Options, EveryVariableIsTaken) {
                               {"PSNAM_HISTOGRAM_CONTYPE", "mpi"},
                               {"PSNAM_PATH", "mapped"},
                               {"PSNAM_EPOCH_CHECKS", "relaxed"},
+                              {"PSNAM_COMPLETION", "immediate"},
                               {"PSNAM_LOG", "trace"},
                               {"PSNAM_MODULE_ID", "7"}});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->manager, "host:1");
   EXPECT_EQ(options->store, "/x");
+  EXPECT_EQ(options->completion, Completion::immediate);
   EXPECT_EQ(options->timeout, std::chrono::milliseconds{2500});
   EXPECT_EQ(options->secret_file, "/s");
   EXPECT_EQ(options->fabric_chunk_bytes, 64U << 10);

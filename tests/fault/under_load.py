@@ -1,6 +1,6 @@
 """A manager under the load of two clients, one that maps and one over the fabric, and what happens to one of them.
 
-load.py LIBRARY NAMD LOAD STORE_TOOL CLOCK WHAT [KILLS [SEED]], WHAT one of
+under_load.py LIBRARY NAMD LOAD STORE_TOOL CLOCK WHAT [KILLS [SEED]], WHAT one of
   clients   a client is killed at random instants: it costs the other nothing, and what it had acknowledged is there
   manager   namd is killed at random instants and begins again on the same store
   error     how long it takes until a program sees that namd is gone
