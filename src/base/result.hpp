@@ -31,6 +31,7 @@ enum class Code {
   request,            ///< a request that is none, was freed, or is not complete
   access,             ///< the right to do this is missing
   no_memory,          ///< the store, the file system or the process has no room
+  quota,              ///< the user has had his share
   name_not_found,     ///< no window, allocation or job of that name
   name_exists,        ///< the name is taken
   service_not_found,  ///< no service published under that name

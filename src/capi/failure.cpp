@@ -19,6 +19,8 @@ int errno_of(const Error& error) noexcept {
   switch (error.code) {
     case Code::no_memory:
       return ENOMEM;
+    case Code::quota:
+      return EDQUOT;
     case Code::access:
       return EACCES;
     case Code::name_not_found:

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 
 #include "format/catalog_wire.hpp"
@@ -213,7 +214,8 @@ std::vector<std::byte> encode(const AllocationRecord& record) {
                               .reserve = static_cast<std::uint8_t>(record.reserve),
                               .consistency = static_cast<std::uint8_t>(record.consistency),
                               .kind = static_cast<std::uint8_t>(record.kind),
-                              .zero = {}});
+                              .zero = 0,
+                              .nam_index = record.nam_index});
   writer.put_text(record.name);
   return writer.take();
 }
@@ -226,7 +228,7 @@ Result<AllocationRecord> decode_allocation(std::span<const std::byte> bytes) {
   if (!reader.get(fixed) || !reader.get_text(record.name, fixed.name_bytes) || !reader.empty())
     return damaged("allocation", "the name does not fill it");
   if (!known(fixed.reserve, kReserves) || !known(fixed.consistency, kConsistencies) ||
-      !known(fixed.kind, kAllocationKinds) || fixed.zero != std::array<std::uint8_t, 5>{})
+      !known(fixed.kind, kAllocationKinds) || fixed.zero != 0)
     return damaged("allocation", "a value is none of the known ones");
   constexpr std::uint64_t kEnd = std::numeric_limits<std::uint64_t>::max();
   if (fixed.offset_bytes > kEnd - fixed.size_bytes || fixed.root_offset_bytes > kEnd - fixed.size_bytes)
@@ -247,6 +249,7 @@ Result<AllocationRecord> decode_allocation(std::span<const std::byte> bytes) {
   record.challenge = fixed.challenge;
   record.created_unix_seconds = fixed.created_unix_seconds;
   record.expires_unix_seconds = fixed.expires_unix_seconds;
+  record.nam_index = fixed.nam_index;
   return record;
 }
 
@@ -317,7 +320,7 @@ std::vector<std::byte> encode(const StoreRecord& record) {
                          .next_id = record.next_id,
                          .created_unix_seconds = record.created_unix_seconds,
                          .host_bytes = length(record.host),
-                         .zero = 0});
+                         .next_nam_index = record.next_nam_index});
   writer.put_text(record.host);
   return writer.take();
 }
@@ -327,13 +330,77 @@ Result<StoreRecord> decode_store(std::span<const std::byte> bytes) {
   Reader reader{bytes};
   wire::Store fixed{};
   StoreRecord record;
-  if (!reader.get(fixed) || fixed.zero != 0 || !reader.get_text(record.host, fixed.host_bytes) || !reader.empty())
-    return damaged("store", "the host does not fill it");
+  if (!reader.get(fixed) || fixed.next_nam_index == 0 || !reader.get_text(record.host, fixed.host_bytes) ||
+      !reader.empty())
+    return damaged("store", "the host does not fill it, or it would give the index 0");
   record.store.bytes = fixed.store;
   record.capacity_bytes = fixed.capacity_bytes;
   record.reserved_bytes = fixed.reserved_bytes;
   record.next_id = fixed.next_id;
   record.created_unix_seconds = fixed.created_unix_seconds;
+  record.next_nam_index = fixed.next_nam_index;
+  return record;
+}
+
+std::vector<std::byte> encode(const UserRecord& record) {
+  Writer writer;
+  writer.put(wire::User{.header = header(wire::kUserMagic, sizeof(wire::User)),
+                        .reserved_bytes = record.reserved_bytes,
+                        .lazy_bytes = record.lazy_bytes,
+                        .objects = record.objects,
+                        .uid = record.uid,
+                        .zero = 0});
+  return writer.take();
+}
+
+Result<UserRecord> decode_user(std::span<const std::byte> bytes) {
+  PSNAM_CHECK(check_header(bytes, wire::kUserMagic, "user"));
+  Reader reader{bytes};
+  wire::User fixed{};
+  if (!reader.get(fixed) || fixed.zero != 0 || !reader.empty()) return damaged("user", "it has another size");
+  return UserRecord{.uid = fixed.uid,
+                    .reserved_bytes = fixed.reserved_bytes,
+                    .lazy_bytes = fixed.lazy_bytes,
+                    .objects = fixed.objects};
+}
+
+std::vector<std::byte> encode(const NamRecord& record) {
+  const std::size_t bytes = sizeof(wire::Nam) + record.address.size();
+  Writer writer;
+  writer.put(wire::Nam{.header = header(wire::kNamMagic, bytes),
+                       .store = record.store.bytes,
+                       .index = record.index,
+                       .address_bytes = length(record.address)});
+  writer.put_text(record.address);
+  return writer.take();
+}
+
+Result<NamRecord> decode_nam(std::span<const std::byte> bytes) {
+  PSNAM_CHECK(check_header(bytes, wire::kNamMagic, "NAM"));
+  Reader reader{bytes};
+  wire::Nam fixed{};
+  NamRecord record;
+  if (!reader.get(fixed) || !reader.get_text(record.address, fixed.address_bytes) || !reader.empty())
+    return damaged("NAM", "the address does not fill it");
+  record.index = fixed.index;
+  record.store.bytes = fixed.store;
+  return record;
+}
+
+bool is_of_former_version(std::span<const std::byte> bytes) noexcept {
+  wire::Header found{};
+  return Reader{bytes}.get(found) && found.version == kFormerCatalogVersion;
+}
+
+std::vector<std::byte> upgraded(std::span<const std::byte> bytes) {
+  std::vector<std::byte> record{bytes.begin(), bytes.end()};
+  wire::Header found{};
+  if (!Reader{bytes}.get(found)) return record;
+  const auto put = [&](std::size_t offset, const auto& value) {
+    if (offset + sizeof value <= record.size()) std::memcpy(record.data() + offset, &value, sizeof value);
+  };
+  put(offsetof(wire::Header, version), kCatalogVersion);
+  if (found.magic == wire::kStoreMagic) put(offsetof(wire::Store, next_nam_index), std::uint32_t{1});
   return record;
 }
 

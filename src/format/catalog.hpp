@@ -19,7 +19,9 @@
 
 namespace psnam::format {
 
-inline constexpr std::uint16_t kCatalogVersion = 2;
+inline constexpr std::uint16_t kCatalogVersion = 3;
+/// The version that upgraded() understands.
+inline constexpr std::uint16_t kFormerCatalogVersion = 2;
 
 enum class Manifestation : std::uint8_t { libnam = 1, persistent_shm = 2, segment = 3 };
 enum class Structure : std::uint8_t { raw_and_flat = 1, managed_contiguous = 2, managed_distributed = 3 };
@@ -140,7 +142,8 @@ struct AllocationRecord {
   std::uint64_t challenge = 0;  ///< random; showing it again is how a later process gets the allocation back
   std::uint64_t created_unix_seconds = 0;
   std::uint64_t expires_unix_seconds = 0;  ///< 0: never
-  std::string name;                        ///< may be empty; found under it while it is persistent
+  std::uint32_t nam_index = 0;  ///< which NAM has its memory: 0 is this store, others are in the table of NAMs
+  std::string name;             ///< may be empty; found under it while it is persistent
   bool operator==(const AllocationRecord&) const = default;
 };
 
@@ -168,8 +171,26 @@ struct StoreRecord {
   std::uint64_t reserved_bytes = 0;  ///< sum of the files with Reserve::full
   std::uint64_t next_id = 1;         ///< of windows, allocations and uses together; never given twice
   std::uint64_t created_unix_seconds = 0;
+  std::uint32_t next_nam_index = 1;  ///< of stores that join; never given twice
   std::string host;
   bool operator==(const StoreRecord&) const = default;
+};
+
+/// What a user has in a store: files of memory, and objects, which are windows, allocations and segments.
+struct UserRecord {
+  std::uint32_t uid = 0;
+  std::uint64_t reserved_bytes = 0;  ///< of his files with Reserve::full
+  std::uint64_t lazy_bytes = 0;      ///< of his other files, whether touched or not
+  std::uint64_t objects = 0;
+  bool operator==(const UserRecord&) const = default;
+};
+
+/// A store that has joined this one. Its index is its own for ever.
+struct NamRecord {
+  std::uint32_t index = 0;
+  Uuid store;
+  std::string address;  ///< where its server is reached
+  bool operator==(const NamRecord&) const = default;
 };
 
 [[nodiscard]] std::vector<std::byte> encode(const WindowRecord& record);
@@ -177,6 +198,8 @@ struct StoreRecord {
 [[nodiscard]] std::vector<std::byte> encode(const UseRecord& record);
 [[nodiscard]] std::vector<std::byte> encode(const ServiceRecord& record);
 [[nodiscard]] std::vector<std::byte> encode(const StoreRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const UserRecord& record);
+[[nodiscard]] std::vector<std::byte> encode(const NamRecord& record);
 
 /// Code::corrupt for damaged bytes, Code::incompatible (naming both versions) for those of another version.
 [[nodiscard]] Result<WindowRecord> decode_window(std::span<const std::byte> bytes);
@@ -184,5 +207,12 @@ struct StoreRecord {
 [[nodiscard]] Result<UseRecord> decode_use(std::span<const std::byte> bytes);
 [[nodiscard]] Result<ServiceRecord> decode_service(std::span<const std::byte> bytes);
 [[nodiscard]] Result<StoreRecord> decode_store(std::span<const std::byte> bytes);
+[[nodiscard]] Result<UserRecord> decode_user(std::span<const std::byte> bytes);
+[[nodiscard]] Result<NamRecord> decode_nam(std::span<const std::byte> bytes);
+
+/// Whether `bytes` begin as a record of kFormerCatalogVersion does.
+[[nodiscard]] bool is_of_former_version(std::span<const std::byte> bytes) noexcept;
+/// A record of kFormerCatalogVersion as one of kCatalogVersion, whose new fields are where zeros were.
+[[nodiscard]] std::vector<std::byte> upgraded(std::span<const std::byte> bytes);
 
 }  // namespace psnam::format

@@ -22,6 +22,8 @@ inline constexpr std::uint32_t kWindowMagic = magic("PNWI");
 inline constexpr std::uint32_t kAllocationMagic = magic("PNAL");
 inline constexpr std::uint32_t kUseMagic = magic("PNUS");
 inline constexpr std::uint32_t kServiceMagic = magic("PNSV");
+inline constexpr std::uint32_t kUserMagic = magic("PNUR");
+inline constexpr std::uint32_t kNamMagic = magic("PNNM");
 
 struct Header {
   std::uint32_t magic;
@@ -39,11 +41,12 @@ struct Store {
   std::uint64_t next_id;
   std::uint64_t created_unix_seconds;
   std::uint32_t host_bytes;
-  std::uint32_t zero;
+  std::uint32_t next_nam_index;
 };  // then the host
 static_assert(sizeof(Store) == 72 && offsetof(Store, store) == 16 && offsetof(Store, capacity_bytes) == 32);
 static_assert(offsetof(Store, reserved_bytes) == 40 && offsetof(Store, next_id) == 48);
 static_assert(offsetof(Store, created_unix_seconds) == 56 && offsetof(Store, host_bytes) == 64);
+static_assert(offsetof(Store, next_nam_index) == 68);
 
 struct Window {
   Header header;
@@ -111,7 +114,8 @@ struct Allocation {
   std::uint8_t reserve;
   std::uint8_t consistency;
   std::uint8_t kind;
-  std::array<std::uint8_t, 5> zero;
+  std::uint8_t zero;
+  std::uint32_t nam_index;
 };  // then the name
 static_assert(sizeof(Allocation) == 120 && offsetof(Allocation, id) == 16 && offsetof(Allocation, window_id) == 24);
 static_assert(offsetof(Allocation, parent_id) == 32 && offsetof(Allocation, offset_bytes) == 40);
@@ -121,7 +125,7 @@ static_assert(offsetof(Allocation, created_unix_seconds) == 80 && offsetof(Alloc
 static_assert(offsetof(Allocation, uid) == 96 && offsetof(Allocation, gid) == 100 && offsetof(Allocation, mode) == 104);
 static_assert(offsetof(Allocation, name_bytes) == 108 && offsetof(Allocation, reserve) == 112);
 static_assert(offsetof(Allocation, consistency) == 113 && offsetof(Allocation, kind) == 114);
-static_assert(offsetof(Allocation, zero) == 115);
+static_assert(offsetof(Allocation, zero) == 115 && offsetof(Allocation, nam_index) == 116);
 
 /// The value of a row of the table of extents.
 struct Extent {
@@ -156,5 +160,25 @@ struct Service {
   std::uint32_t zero;
 };  // then the port name
 static_assert(sizeof(Service) == 32 && offsetof(Service, window_id) == 16 && offsetof(Service, port_name_bytes) == 24);
+
+struct User {
+  Header header;
+  std::uint64_t reserved_bytes;
+  std::uint64_t lazy_bytes;
+  std::uint64_t objects;
+  std::uint32_t uid;
+  std::uint32_t zero;
+};
+static_assert(sizeof(User) == 48 && offsetof(User, reserved_bytes) == 16 && offsetof(User, lazy_bytes) == 24);
+static_assert(offsetof(User, objects) == 32 && offsetof(User, uid) == 40 && offsetof(User, zero) == 44);
+
+struct Nam {
+  Header header;
+  Id store;
+  std::uint32_t index;
+  std::uint32_t address_bytes;
+};  // then the address
+static_assert(sizeof(Nam) == 40 && offsetof(Nam, store) == 16 && offsetof(Nam, index) == 32);
+static_assert(offsetof(Nam, address_bytes) == 36);
 
 }  // namespace psnam::format::wire

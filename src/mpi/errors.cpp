@@ -30,6 +30,7 @@ constexpr std::array kClasses{
     Row{Code::request, MPI_ERR_REQUEST},
     Row{Code::access, MPI_ERR_ACCESS},
     Row{Code::no_memory, MPI_ERR_NO_MEM},
+    Row{Code::quota, MPI_ERR_NO_MEM},
     Row{Code::name_not_found, MPI_ERR_PORT},
     Row{Code::name_exists, MPI_ERR_NAME},
     Row{Code::service_not_found, MPI_ERR_NAME},

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <limits>
 
 #include "base/system.hpp"
 #include "format/catalog_wire.hpp"
@@ -21,7 +22,7 @@ constexpr const char* kLockFile = "catalog.mdb-lock";
 constexpr const char* kUnfinishedFile = "catalog.new";
 constexpr std::string_view kStoreKey = "store";
 
-constexpr std::array<TableSpec, 12> kTables{{
+constexpr std::array<TableSpec, 14> kTables{{
     {"store", false},
     {"windows", false},
     {"allocations", false},
@@ -34,10 +35,13 @@ constexpr std::array<TableSpec, 12> kTables{{
     {"free_extents", false},
     {"references", true},
     {"allocation_names", false},
+    {"users", false},
+    {"nams", false},
 }};
+constexpr std::size_t kFormerTables = 12;
 static_assert(kTables.size() <= Environment::kMaxTables);
 
-// A removal writes new copies of the pages it changes: about four levels of twelve tables, twice, since the next
+// A removal writes new copies of the pages it changes: about four levels of fourteen tables, twice, since the next
 // transaction cannot use the pages of the last one yet. The rest is for what several processes do at once.
 constexpr std::uint64_t kHeadroomBytes = std::uint64_t{1} << 20;
 
@@ -131,11 +135,15 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder, std::size_t
                                                  .map_bytes = map_bytes},
                                                 false));
   std::unique_ptr<Catalog> catalog{new Catalog{std::move(environment)}};
-  {
+  PSNAM_TRY(const bool former, catalog->is_former());
+  if (!former) {
     PSNAM_TRY(CatalogTransaction transaction, catalog->read());
     PSNAM_CHECK(transaction.store().status());
   }
-  PSNAM_CHECK(catalog->environment_->open_more(tables.subspan(1)));
+  PSNAM_CHECK(catalog->environment_->open_more(tables.subspan(1, kFormerTables - 1), false));
+  // Of a former version they are not there yet; making them changes nothing for those who do not know them.
+  PSNAM_CHECK(catalog->environment_->open_more(tables.subspan(kFormerTables), former));
+  if (former) PSNAM_CHECK(catalog->upgrade());
   return catalog;
 }
 
@@ -403,6 +411,49 @@ Result<std::vector<std::pair<std::string, format::ServiceRecord>>> CatalogTransa
     return {};
   }));
   return services;
+}
+
+Result<format::UserRecord> CatalogTransaction::user(std::uint32_t uid) {
+  PSNAM_TRY(const auto record, find<format::UserRecord>(Table::users, IdKey{uid}.bytes(), format::decode_user));
+  return record.value_or(format::UserRecord{.uid = uid});
+}
+
+Status CatalogTransaction::put(const format::UserRecord& record) {
+  const IdKey uid{record.uid};
+  if (record == format::UserRecord{.uid = record.uid}) return transaction_.erase(index(Table::users), uid.bytes());
+  return transaction_.put(index(Table::users), uid.bytes(), format::encode(record));
+}
+
+Result<std::vector<format::UserRecord>> CatalogTransaction::users() {
+  return all<format::UserRecord>(Table::users, format::decode_user);
+}
+
+Result<std::optional<format::NamRecord>> CatalogTransaction::nam(std::uint32_t index_of_nam) {
+  return find<format::NamRecord>(Table::nams, IdKey{index_of_nam}.bytes(), format::decode_nam);
+}
+
+Status CatalogTransaction::put(const format::NamRecord& record) {
+  return transaction_.put(index(Table::nams), IdKey{record.index}.bytes(), format::encode(record));
+}
+
+Result<std::vector<format::NamRecord>> CatalogTransaction::nams() {
+  return all<format::NamRecord>(Table::nams, format::decode_nam);
+}
+
+Result<format::NamRecord> CatalogTransaction::join(const format::Uuid& store_id, std::string address) {
+  PSNAM_TRY(const auto known, nams());
+  format::NamRecord record{.index = 0, .store = store_id, .address = std::move(address)};
+  for (const auto& nam : known)
+    if (nam.store == store_id) record.index = nam.index;
+  if (record.index == 0) {
+    PSNAM_TRY(format::StoreRecord own, store());
+    if (own.next_nam_index == std::numeric_limits<std::uint32_t>::max())
+      return Error{Code::no_memory, fmt::format("{}: all indices of NAMs have been given", *shown_)};
+    record.index = own.next_nam_index++;
+    PSNAM_CHECK(put(own));
+  }
+  PSNAM_CHECK(put(record));
+  return record;
 }
 
 Result<std::uint64_t> CatalogTransaction::entries(Table table) { return transaction_.entries(index(table)); }

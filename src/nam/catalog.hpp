@@ -13,6 +13,8 @@
 //   free_extents      parent, size, offset   the free ones among them; no value
 //   references        allocation id     ids of the windows that lie in it without owning it
 //   allocation_names  allocation name   id of the allocation; only of those that are found by their name
+//   users             uid               UserRecord; of those who have something
+//   nams              index             NamRecord
 //
 // A number in a key, and an id as a value, is 8 bytes, big endian, so that the tables are in the order of the numbers.
 #pragma once
@@ -46,7 +48,9 @@ enum class Table : std::size_t {
   extents,
   free_extents,
   references,
-  allocation_names
+  allocation_names,
+  users,
+  nams
 };
 
 /// A window is found by its name while it is persistent, or while another node decides whether it is.
@@ -80,6 +84,9 @@ class CatalogTransaction {
   [[nodiscard]] Result<std::optional<format::ServiceRecord>> service(std::string_view name);
   [[nodiscard]] Result<std::optional<std::uint64_t>> window_called(std::string_view name);
   [[nodiscard]] Result<std::optional<std::uint64_t>> allocation_called(std::string_view name);
+  /// All zeros for one who has nothing.
+  [[nodiscard]] Result<format::UserRecord> user(std::uint32_t uid);
+  [[nodiscard]] Result<std::optional<format::NamRecord>> nam(std::uint32_t index);
   [[nodiscard]] Result<std::vector<std::uint64_t>> uses_of(std::uint64_t object_id);
   [[nodiscard]] Result<bool> has_uses(std::uint64_t object_id);
   [[nodiscard]] Result<std::vector<std::uint64_t>> windows_referring_to(std::uint64_t allocation_id);
@@ -89,6 +96,9 @@ class CatalogTransaction {
   [[nodiscard]] Status put(const format::WindowRecord& record);
   [[nodiscard]] Status put(const format::AllocationRecord& record);
   [[nodiscard]] Status put(const format::UseRecord& record);
+  /// One of zeros is removed.
+  [[nodiscard]] Status put(const format::UserRecord& record);
+  [[nodiscard]] Status put(const format::NamRecord& record);
   [[nodiscard]] Status put_service(std::string_view name, const format::ServiceRecord& record);
   [[nodiscard]] Status put_name(std::string_view name, std::uint64_t window_id);
   [[nodiscard]] Status put_allocation_name(std::string_view name, std::uint64_t allocation_id);
@@ -109,6 +119,10 @@ class CatalogTransaction {
   [[nodiscard]] Result<std::vector<std::pair<std::string, format::ServiceRecord>>> services();
   [[nodiscard]] Result<std::vector<std::pair<std::string, std::uint64_t>>> allocation_names();
   [[nodiscard]] Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> references();
+  [[nodiscard]] Result<std::vector<format::UserRecord>> users();
+  [[nodiscard]] Result<std::vector<format::NamRecord>> nams();
+  /// The NAM with this store, whose address is `address` from now on; a new index if there is none yet.
+  [[nodiscard]] Result<format::NamRecord> join(const format::Uuid& store, std::string address);
   [[nodiscard]] Result<std::vector<ExtentRow>> extents();
   [[nodiscard]] Result<std::vector<ExtentRow>> free_extents();
   [[nodiscard]] Result<std::uint64_t> entries(Table table);
@@ -117,6 +131,7 @@ class CatalogTransaction {
 
  private:
   friend class CatalogExtents;
+  friend class Catalog;
   template <class Record>
   [[nodiscard]] Result<Record> decoded(Result<Record> record) const;
   template <class Record, class Decode>
@@ -150,13 +165,15 @@ class CatalogExtents final : public segments::ExtentTable {
 /// Thread-safe; see Environment for what a forked child may do.
 class Catalog {
  public:
-  /// Room for about a million windows, each with a segment and a use.
-  static constexpr std::size_t kMapBytes = std::size_t{1} << 30;
+  /// Room for several million objects. It is address space; the file takes what its records need.
+  static constexpr std::size_t kMapBytes = std::size_t{8} << 30;
 
   [[nodiscard]] static Result<bool> exists(const Folder& folder);
   /// Makes the catalog of a new store; it appears whole or not at all. The caller holds the folder's lock.
   static Status make(const Folder& folder, const format::StoreRecord& record);
-  /// The caller holds the folder's lock. The file never has more than `map_bytes`, which is the same for all processes.
+  /// The caller holds the folder's lock. A catalog of the former version is made one of this version, for ever: who has
+  /// it open with a library of that version fails from then on. The file never has more than `map_bytes`, which is the
+  /// same for all processes.
   static Result<std::unique_ptr<Catalog>> open(const Folder& folder, std::size_t map_bytes = kMapBytes);
 
   [[nodiscard]] Result<CatalogTransaction> read();
@@ -171,6 +188,8 @@ class Catalog {
   [[nodiscard]] const std::string& shown() const noexcept { return environment_->shown(); }
 
  private:
+  [[nodiscard]] Result<bool> is_former();
+  [[nodiscard]] Status upgrade();
   [[nodiscard]] Status require_pages(std::uint64_t used, std::uint64_t more);
   explicit Catalog(std::unique_ptr<Environment> environment) noexcept : environment_{std::move(environment)} {}
 

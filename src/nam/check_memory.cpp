@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "nam/accounts.hpp"
 #include "nam/contents.hpp"
 
 namespace psnam::nam {
@@ -69,6 +70,24 @@ void check_allocations(const Contents& all, Findings& findings) {
   if (reserved != all.store.reserved_bytes)
     findings.push_back(
         fmt::format("{} bytes count as reserved, the allocations have {}", all.store.reserved_bytes, reserved));
+}
+
+void check_users(const Contents& all, Findings& findings) {
+  Tally tally;
+  for (const auto& [id, window] : all.windows) tally.add(window);
+  for (const auto& [id, allocation] : all.allocations) tally.add(allocation);
+  auto wanted = tally.users();
+  for (const auto& user : all.users) {
+    const auto found = wanted.find(user.uid);
+    const format::UserRecord has = found == wanted.end() ? format::UserRecord{.uid = user.uid} : found->second;
+    if (has != user)
+      findings.push_back(fmt::format("user {} counts {} objects, {} reserved and {} lazy bytes, he has {}, {} and {}",
+                                     user.uid, user.objects, user.reserved_bytes, user.lazy_bytes, has.objects,
+                                     has.reserved_bytes, has.lazy_bytes));
+    wanted.erase(user.uid);
+  }
+  for (const auto& [uid, user] : wanted)
+    findings.push_back(fmt::format("user {} has {} objects, and none is counted", uid, user.objects));
 }
 
 void check_extents(const Contents& all, Findings& findings) {
@@ -145,6 +164,7 @@ void check_memory(const Contents& all, Findings& findings) {
   for (const auto& [id, window] : all.windows)
     for (std::size_t rank = 0; rank < window.regions.size(); ++rank) check_region(all, window, rank, findings);
   check_allocations(all, findings);
+  check_users(all, findings);
   check_extents(all, findings);
   check_references(all, findings);
 }

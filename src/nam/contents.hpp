@@ -22,6 +22,7 @@ struct Contents {
   std::map<std::uint64_t, std::vector<segments::Extent>> extents;  ///< by parent
   std::vector<ExtentRow> free_extents;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> references;  ///< allocation, window
+  std::vector<format::UserRecord> users;
   std::vector<MemoryFile> memory;
   std::vector<MemoryFile> control;
   std::vector<MemoryFile> locks;

@@ -13,14 +13,14 @@ namespace psnam::nam {
 /// What take() works on.
 struct DraftMemory::Target {
   CatalogTransaction& transaction;
-  format::StoreRecord& store;
+  Accounts& accounts;
   const format::WindowRecord& draft;
   const Caller& caller;
   const Folder& folder;
 
   [[nodiscard]] format::AllocationRecord record(std::uint64_t size_bytes) {
     format::AllocationRecord record;
-    record.id = record.root_id = store.next_id++;
+    record.id = record.root_id = accounts.store().next_id++;
     record.window_id = draft.id;
     record.size_bytes = size_bytes;
     record.reserve = draft.reserve;
@@ -54,10 +54,10 @@ Result<DraftMemory> DraftMemory::of(const format::WindowRecord& draft, std::span
   return memory;
 }
 
-Status DraftMemory::take(CatalogTransaction& transaction, format::StoreRecord& store, format::WindowRecord& draft,
+Status DraftMemory::take(CatalogTransaction& transaction, Accounts& accounts, format::WindowRecord& draft,
                          const Caller& caller, const Folder& folder) {
   using Kind = AllocationSource::Kind;
-  Target target{.transaction = transaction, .store = store, .draft = draft, .caller = caller, .folder = folder};
+  Target target{.transaction = transaction, .accounts = accounts, .draft = draft, .caller = caller, .folder = folder};
   for (auto& [draft_id, piece] : pieces_) {
     if (piece.source.kind == Kind::fresh) PSNAM_CHECK(take_fresh(piece, target));
     if (piece.source.kind == Kind::existing) PSNAM_CHECK(take_existing(piece, target));
@@ -72,9 +72,8 @@ Status DraftMemory::take(CatalogTransaction& transaction, format::StoreRecord& s
 }
 
 Status DraftMemory::take_fresh(Piece& piece, Target& target) const {
-  format::StoreRecord& store = target.store;
   const format::AllocationRecord record = target.record(piece.size_bytes);
-  PSNAM_CHECK(reserve_capacity(store, record, target.folder));
+  PSNAM_CHECK(target.accounts.charge(record));
   piece.id = piece.root_id = record.id;
   return target.transaction.put(record);
 }
@@ -107,6 +106,7 @@ Status DraftMemory::take_segment(Piece& piece, Target& target) const {
   record.parent_id = parent.id;
   record.root_id = parent.root_id;
   record.root_offset_bytes = parent.root_offset_bytes + record.offset_bytes;
+  PSNAM_CHECK(target.accounts.charge(record));
   piece.id = record.id;
   piece.root_id = record.root_id;
   piece.root_offset_bytes = record.root_offset_bytes;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "nam/access.hpp"
+#include "nam/accounts.hpp"
 #include "nam/catalog.hpp"
 #include "nam/folder.hpp"
 #include "nam/service.hpp"
@@ -17,9 +18,9 @@ class DraftMemory {
   /// What the regions of `draft` ask for. Code::size if one ends beyond 2^64.
   static Result<DraftMemory> of(const format::WindowRecord& draft, std::span<const AllocationSource> sources);
 
-  /// Records it for `draft`, which has its id, takes the capacity out of `store`, and sets what the regions of `draft`
-  /// say of it. A failure leaves all three half-way: the transaction is to be thrown away.
-  [[nodiscard]] Status take(CatalogTransaction& transaction, format::StoreRecord& store, format::WindowRecord& draft,
+  /// Records it for `draft`, which has its id, charges `accounts` with it, and sets what the regions of `draft` say of
+  /// it. A failure leaves all three half-way: the transaction is to be thrown away.
+  [[nodiscard]] Status take(CatalogTransaction& transaction, Accounts& accounts, format::WindowRecord& draft,
                             const Caller& caller, const Folder& folder);
 
  private:

@@ -117,7 +117,7 @@ class Environment {
   static constexpr unsigned kReaders = 1024;
   /// Enough for a lock file of kReaders with room to spare.
   static constexpr std::size_t kLockFileBytes = 128 << 10;
-  static constexpr std::size_t kMaxTables = 12;
+  static constexpr std::size_t kMaxTables = 14;
 
   /// Opens, or makes, the file and its tables. Tables that are missing are made only with `make_tables`. A table is
   /// named by its place among all that were opened.
@@ -126,8 +126,8 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
   ~Environment();
 
-  /// Opens more tables of a file that is there; before any thread uses it.
-  [[nodiscard]] Status open_more(std::span<const TableSpec> tables) { return open_tables(tables, false); }
+  /// Opens more tables of a file that is there, or makes them; before any thread uses it.
+  [[nodiscard]] Status open_more(std::span<const TableSpec> tables, bool make) { return open_tables(tables, make); }
 
   [[nodiscard]] Result<Transaction> begin_read() { return begin(MDB_RDONLY); }
   /// Waits for other writers of all processes. A thread must not begin a second one.

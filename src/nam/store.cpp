@@ -50,9 +50,14 @@ Status Store::Impl::open_files(const StoreOptions& options) {
   PSNAM_TRY(const bool there, Catalog::exists(folder));
   if (!there && !options.create)
     return Error{Code::name_not_found, fmt::format("there is no NAM store in {}", folder.path().string())};
+  if (options.placement.durable && folder.in_memory())
+    return Error{Code::unsupported, fmt::format("the store {} is in memory, which no reboot survives; a durable store "
+                                                "needs a folder on a disk",
+                                                folder.path().string())};
   PSNAM_TRY(lock, options.serving ? ServingLock::own(folder, options.serving->address) : ServingLock::share(folder));
   PSNAM_TRY(const FolderLock making, FolderLock::take(folder));
   PSNAM_TRY(memory, FileArea::open(folder.path(), folder.fd(), "memory", true));
+  memory.set_placement(options.placement);
   PSNAM_TRY(control, FileArea::open(folder.path(), folder.fd(), "control", true));
   PSNAM_TRY(locks, FileArea::open(folder.path(), folder.fd(), "locks", true));
   PSNAM_TRY(notifications, FileArea::open(folder.path(), folder.fd(), "notifications", true));
@@ -119,19 +124,58 @@ Result<StoreSummary> Store::summary() {
   return summary;
 }
 
-Status Store::set_capacity(std::uint64_t bytes) {
-  PSNAM_TRY(const FileSystemRoom room, impl_->folder.room());
+Status Store::Impl::set_capacity(std::uint64_t bytes) {
+  PSNAM_TRY(const FileSystemRoom room, folder.room());
   if (bytes == 0 || bytes > room.total_bytes)
     return Error{Code::invalid_argument,
                  fmt::format("a capacity of {} bytes: the file system of {} has {}, the capacity is between 1 and that",
-                             bytes, impl_->folder.path().string(), room.total_bytes)};
-  PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_CHECK(rights.require_administrator("set the capacity of", impl_->folder.path().string()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+                             bytes, folder.path().string(), room.total_bytes)};
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_TRY(format::StoreRecord record, transaction.store());
   record.capacity_bytes = bytes;
   PSNAM_CHECK(transaction.put(record));
   return transaction.commit();
+}
+
+Status Store::set_capacity(std::uint64_t bytes) {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_administrator("set the capacity of", impl_->folder.path().string()));
+  return impl_->set_capacity(bytes);
+}
+
+Status Store::set_limits(Limits limits) {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_administrator("set limits for", impl_->folder.path().string()));
+  if (limits.capacity_bytes != 0) PSNAM_CHECK(impl_->set_capacity(limits.capacity_bytes));
+  auto next = std::make_shared<const Limits>(std::move(limits));
+  const std::lock_guard guard{impl_->limits_mutex};
+  impl_->current_limits.swap(next);
+  return {};
+}
+
+Result<std::vector<format::UserRecord>> Store::users() {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
+  PSNAM_TRY(auto users, transaction.users());
+  if (!rights.administers()) std::erase_if(users, [&](const auto& user) { return user.uid != rights.caller().uid; });
+  return users;
+}
+
+Result<std::vector<format::NamRecord>> Store::nams() {
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
+  return transaction.nams();
+}
+
+Result<format::NamRecord> Store::join(const format::Uuid& joining, std::string address) {
+  PSNAM_TRY(const Rights rights, this->rights());
+  PSNAM_CHECK(rights.require_administrator("join others to", impl_->folder.path().string()));
+  if (joining == impl_->identity.store)
+    return Error{Code::invalid_argument, fmt::format("the store {} cannot join itself", impl_->folder.path().string())};
+  PSNAM_CHECK(impl_->catalog->require_room(address.size()));
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(format::NamRecord record, transaction.join(joining, std::move(address)));
+  PSNAM_CHECK(transaction.commit());
+  return record;
 }
 
 Result<std::vector<WindowReport>> Store::list() {

@@ -19,7 +19,9 @@
 #include <optional>
 
 #include "nam/access.hpp"
+#include "nam/accounts.hpp"
 #include "nam/identity.hpp"
+#include "nam/placement.hpp"
 #include "nam/service.hpp"
 
 namespace psnam::nam {
@@ -29,6 +31,7 @@ struct StoreOptions {
   std::uint64_t capacity_bytes = 0;     ///< 0: kDefaultCapacityPercent of the file system, set when the store is made
   bool create = true;                   ///< else a missing store is Code::name_not_found and nothing is made
   std::optional<Serving> serving = {};  ///< for a server: the folder is its own then
+  Placement placement = {};             ///< Code::unsupported for a durable one in memory
 };
 
 /// A use, and the window or the free-standing allocation that is used.
@@ -68,6 +71,17 @@ class Store final : public Service {
   Result<Collected> end_uses(std::span<const std::uint64_t> uses);
   /// Code::name_not_found.
   Result<UsedObject> object_of_use(std::uint64_t use_id);
+
+  /// From now on, for what is made; Code::access unless the caller administers the store. Limits are of this Store and
+  /// all that as() gives, not of the folder; only the capacity is kept there.
+  Status set_limits(Limits limits);
+  /// What users have here; of others than himself, only an administrator learns it.
+  Result<std::vector<format::UserRecord>> users();
+
+  /// The stores that have joined this one. One that joins again keeps its index. Code::access unless the caller
+  /// administers the store.
+  Result<std::vector<format::NamRecord>> nams();
+  Result<format::NamRecord> join(const format::Uuid& joining, std::string address);
 
   /// What a client on this host maps for itself: the files of create_memory() and open_range(), create_control() and
   /// open_control(), open_locks(), open_notifications(), with the same conditions. A descriptor for reading does not

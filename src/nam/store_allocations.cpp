@@ -82,12 +82,16 @@ Result<AllocationUse> Store::Impl::record_allocation(const AllocationRequest& re
   record.created_unix_seconds = now_unix_seconds();
   record.expires_unix_seconds = request.expires_unix_seconds;
   record.name = request.name;
-  PSNAM_CHECK(reserve_capacity(store, record, folder));
+  const auto limits = this->limits();
+  Accounts accounts{transaction, store, *limits, folder};
+  PSNAM_CHECK(accounts.charge(record));
+  format::UseRecord use = use_of(record.id, users);
+  use.id = store.next_id++;
   PSNAM_CHECK(transaction.put(record));
-  PSNAM_CHECK(transaction.put(store));
-  PSNAM_TRY(const std::uint64_t use_id, record_use(transaction, record.id, users));
+  PSNAM_CHECK(transaction.put(use));
+  PSNAM_CHECK(accounts.settle());
   PSNAM_CHECK(transaction.commit());
-  return AllocationUse{.allocation = std::move(record), .use_id = use_id};
+  return AllocationUse{.allocation = std::move(record), .use_id = use.id};
 }
 
 Result<AllocationUse> Store::allocate(const AllocationRequest& request,
@@ -103,25 +107,28 @@ Result<AllocationUse> Store::allocate(const AllocationRequest& request,
     PSNAM_TRY(const auto maker, impl_->itself());
     makers.push_back(maker);
   }
-  PSNAM_TRY(AllocationUse use,
-            impl_->with_cleaning({Code::no_memory}, [&] { return impl_->record_allocation(request, caller, makers); }));
+  PSNAM_TRY(AllocationUse use, impl_->with_cleaning({Code::no_memory, Code::quota},
+                                                    [&] { return impl_->record_allocation(request, caller, makers); }));
   PSNAM_CHECK(impl_->entered(use.use_id, makers));
-  Status made = impl_->memory.create(use.allocation.id, request.size_bytes, request.reserve).status();
+  Status made = impl_->make_memory(use.allocation.id, request.size_bytes, request.reserve).status();
+  const std::uint64_t own_use = users.empty() ? use.use_id : 0;
   if (made && request.consistency == format::Consistency::persistent)
-    made = impl_->change_consistency(use.allocation.id, request.consistency, rights);
-  if (!made || users.empty()) {
-    Status closed = impl_->end({{use.use_id}}, {}).status();
-    if (made && !closed) made = std::move(closed);
+    made = impl_->change_consistency(use.allocation.id, request.consistency, rights, own_use);
+  if (!made) {
+    PSNAM_CHECK(impl_->end({{use.use_id}}, {}).status());
+    return made.take_error();
+  }
+  if (own_use != 0) {
+    impl_->session_uses.remove(own_use, makers);
     use.use_id = 0;
   }
-  if (!made) return made.take_error();
   use.allocation.consistency = request.consistency;
   use.allocation = rights.told(std::move(use.allocation));
   return use;
 }
 
 Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Consistency consistency,
-                                       const Rights& rights) {
+                                       const Rights& rights, std::uint64_t use_to_end) {
   if (consistency == format::Consistency::persistent) PSNAM_CHECK(catalog->require_room(0));
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_CHECK(living_allocation(transaction, allocation_id, folder).status());
@@ -138,6 +145,8 @@ Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Cons
     }
     allocation.consistency = consistency;
     PSNAM_CHECK(transaction.put(allocation));
+    PSNAM_TRY(const auto use, transaction.use(use_to_end));
+    if (use) PSNAM_CHECK(transaction.erase_use(*use));
   }
   PSNAM_TRY(const bool used, transaction.has_uses(allocation_id));
   PSNAM_CHECK(transaction.commit());

@@ -43,6 +43,7 @@ Result<Contents> read_contents(CatalogTransaction& transaction, const FileArea& 
   PSNAM_TRY(contents.references, transaction.references());
   PSNAM_TRY(auto services, transaction.services());
   contents.services = {services.begin(), services.end()};
+  PSNAM_TRY(contents.users, transaction.users());
   PSNAM_TRY(contents.memory, memory.list());
   PSNAM_TRY(contents.control, control.list());
   PSNAM_TRY(contents.locks, locks.list());

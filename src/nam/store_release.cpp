@@ -27,8 +27,8 @@ std::vector<std::uint64_t> files_of(const Object& object) {
 /// The records of a released object, and what its end means for others.
 class Funeral {
  public:
-  Funeral(CatalogTransaction& transaction, format::StoreRecord& store) noexcept
-      : transaction_{transaction}, store_{store} {}
+  Funeral(CatalogTransaction& transaction, Accounts& accounts) noexcept
+      : transaction_{transaction}, accounts_{accounts} {}
 
   /// Removes the records of `object`, if it is still there.
   Status bury(std::uint64_t id, Collected& collected) {
@@ -46,6 +46,7 @@ class Funeral {
     PSNAM_TRY(const auto services, transaction_.services_of(id));
     for (const auto& service : services) PSNAM_CHECK(transaction_.erase_service(service, id));
     ++collected.windows;
+    PSNAM_CHECK(accounts_.give_back(*object->window));
     return transaction_.erase_window(id);
   }
   /// The objects that may have been kept by what was buried.
@@ -56,11 +57,9 @@ class Funeral {
     PSNAM_TRY(const auto allocation, transaction_.allocation(id));
     if (!allocation) return {};
     PSNAM_CHECK(transaction_.erase_allocation(id));
+    PSNAM_CHECK(accounts_.give_back(*allocation));
     if (allocation->parent_id != 0) return give_to_parent(*allocation);
-    if (allocation->reserve == format::Reserve::full) {
-      collected.bytes += allocation->size_bytes;
-      store_.reserved_bytes -= std::min(allocation->size_bytes, store_.reserved_bytes);
-    }
+    if (allocation->reserve == format::Reserve::full) collected.bytes += allocation->size_bytes;
     return {};
   }
   Status give_to_parent(const format::AllocationRecord& segment) {
@@ -82,7 +81,7 @@ class Funeral {
   }
 
   CatalogTransaction& transaction_;
-  format::StoreRecord& store_;
+  Accounts& accounts_;
   std::set<std::uint64_t> parents_;
 };
 
@@ -203,7 +202,9 @@ Result<std::vector<std::uint64_t>> Store::Impl::finish(const Ended& ended, Colle
   std::vector<std::uint64_t> parents;
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_TRY(format::StoreRecord store, transaction.store());
-  Funeral funeral{transaction, store};
+  const auto limits = this->limits();
+  Accounts accounts{transaction, store, *limits, folder};
+  Funeral funeral{transaction, accounts};
   for (const auto& release : ended.releases) PSNAM_CHECK(funeral.bury(release.object_id, collected));
   for (const std::uint64_t id : std::move(funeral).parents()) {
     PSNAM_TRY(const auto parent, find_object(transaction, id));
@@ -211,7 +212,7 @@ Result<std::vector<std::uint64_t>> Store::Impl::finish(const Ended& ended, Colle
     PSNAM_TRY(const bool abandoned, is_abandoned(transaction, *parent, now));
     if (abandoned) parents.push_back(id);
   }
-  PSNAM_CHECK(transaction.put(store));
+  PSNAM_CHECK(accounts.settle());
   PSNAM_CHECK(transaction.commit());
   return parents;
 }

@@ -77,17 +77,6 @@ Status check_name(std::string_view name, std::string_view of_what) {
 
 Status check_window_name(std::string_view name) { return check_name(name, "a window's"); }
 
-Status reserve_capacity(format::StoreRecord& store, const format::AllocationRecord& allocation, const Folder& folder) {
-  if (allocation.reserve == format::Reserve::lazy) return {};
-  const std::uint64_t left = store.capacity_bytes - std::min(store.reserved_bytes, store.capacity_bytes);
-  if (allocation.size_bytes > left)
-    return Error{Code::no_memory,
-                 fmt::format("the store {} has {} of {} bytes left, {} more are wanted", folder.path().string(), left,
-                             store.capacity_bytes, allocation.size_bytes)};
-  store.reserved_bytes += allocation.size_bytes;
-  return {};
-}
-
 format::UseRecord Store::Impl::use_of(std::uint64_t object_id, std::span<const format::ProcessIdentity> users) const {
   return {.id = 0,
           .object_id = object_id,
@@ -104,8 +93,8 @@ Result<WindowUse> Store::create(format::WindowRecord draft, std::span<const Allo
   PSNAM_CHECK(rights.require_making(draft.uid, draft.gid, draft.mode));
   const auto record = [&] { return impl_->record_window(draft, sources, rights, users); };
   // What the dead hold may be what is in the way: capacity, or a place in a parent.
-  auto made = sources.empty() ? impl_->with_cleaning({Code::no_memory}, record)
-                              : impl_->with_cleaning({Code::no_memory, Code::info_value}, record);
+  auto made = sources.empty() ? impl_->with_cleaning({Code::no_memory, Code::quota}, record)
+                              : impl_->with_cleaning({Code::no_memory, Code::quota, Code::info_value}, record);
   if (made) PSNAM_CHECK(impl_->entered(made->use_id, users));
   return made;
 }
@@ -123,12 +112,15 @@ Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft, std::sp
   draft.id = store.next_id++;
   draft.consistency = format::Consistency::volatile_;
   draft.in_doubt = false;
-  PSNAM_CHECK(wanted.take(transaction, store, draft, rights.caller(), folder));
+  const auto limits = this->limits();
+  Accounts accounts{transaction, store, *limits, folder};
+  PSNAM_CHECK(accounts.charge(draft));
+  PSNAM_CHECK(wanted.take(transaction, accounts, draft, rights.caller(), folder));
   format::UseRecord use = use_of(draft.id, users);
   use.id = store.next_id++;
   PSNAM_CHECK(transaction.put(draft));
   PSNAM_CHECK(transaction.put(use));
-  PSNAM_CHECK(transaction.put(store));
+  PSNAM_CHECK(accounts.settle());
   PSNAM_CHECK(transaction.commit());
   return WindowUse{.window = std::move(draft), .use_id = use.id};
 }

@@ -79,6 +79,7 @@ AllocationRecord an_allocation() {
           .challenge = 0x1122334455667788,
           .created_unix_seconds = 1700000001,
           .expires_unix_seconds = 1800000001,
+          .nam_index = 3,
           .name = "grant"};
 }
 
@@ -98,8 +99,13 @@ StoreRecord a_store() {
           .reserved_bytes = 1ULL << 33,
           .next_id = 10,
           .created_unix_seconds = 1699999999,
+          .next_nam_index = 4,
           .host = "node-a"};
 }
+
+UserRecord a_user() { return {.uid = 1000, .reserved_bytes = 1ULL << 33, .lazy_bytes = 1ULL << 44, .objects = 12}; }
+
+NamRecord a_nam() { return {.index = 3, .store = uuid_from(0xa0), .address = "node-b:7340"}; }
 
 /// A kind of record: the bytes of an example, and "decode, and encode again".
 struct Kind {
@@ -118,8 +124,9 @@ Kind kind(std::string name, const Record& record, Decode decode) {
 
 std::vector<Kind> kinds() {
   return {kind("window", a_window(), decode_window), kind("allocation", an_allocation(), decode_allocation),
-          kind("use", a_use(), decode_use), kind("service", a_service(), decode_service),
-          kind("store", a_store(), decode_store)};
+          kind("use", a_use(), decode_use),          kind("service", a_service(), decode_service),
+          kind("store", a_store(), decode_store),    kind("user", a_user(), decode_user),
+          kind("nam", a_nam(), decode_nam)};
 }
 
 std::string golden_path(const std::string& kind, int version = kCatalogVersion) {
@@ -146,14 +153,51 @@ TEST_P(CatalogFormat, GoldenFileIsDecodedAndEncodedToTheSameBytes) {
   EXPECT_EQ(*again, GetParam().example) << "the values in the golden file changed their place or meaning";
 }
 
-TEST_P(CatalogFormat, ARecordOfVersionOneIsIncompatibleAndBothVersionsAreNamed) {
-  std::ifstream file{golden_path(GetParam().name, 1), std::ios::binary};
-  ASSERT_TRUE(file);
+Bytes golden(const std::string& kind, int version) {
+  std::ifstream file{golden_path(kind, version), std::ios::binary};
+  EXPECT_TRUE(file) << kind;
   const std::string text{std::istreambuf_iterator<char>{file}, {}};
-  const auto again = GetParam().again(std::as_bytes(std::span{text}));
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, Code::incompatible);
-  EXPECT_NE(again.error().message.find("version 1, this library speaks version 2"), std::string::npos);
+  const auto bytes = std::as_bytes(std::span{text});
+  return {bytes.begin(), bytes.end()};
+}
+
+/// The kinds of records that a former version had too.
+class FormerCatalogFormat : public CatalogFormat {};
+INSTANTIATE_TEST_SUITE_P(Kinds, FormerCatalogFormat, ::testing::ValuesIn(kinds().begin(), kinds().begin() + 5),
+                         [](const auto& parameter) { return parameter.param.name; });
+
+TEST_P(FormerCatalogFormat, ARecordOfAFormerVersionIsIncompatibleAndBothVersionsAreNamed) {
+  for (const int version : {1, 2}) {
+    const auto again = GetParam().again(golden(GetParam().name, version));
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Code::incompatible);
+    EXPECT_NE(again.error().message.find("version " + std::to_string(version) + ", this library speaks version 3"),
+              std::string::npos);
+  }
+}
+
+TEST_P(FormerCatalogFormat, ARecordOfVersionTwoIsUpgraded) {
+  const Bytes former = golden(GetParam().name, 2);
+  EXPECT_TRUE(is_of_former_version(former));
+  EXPECT_FALSE(is_of_former_version(golden(GetParam().name, 1)));
+  EXPECT_FALSE(is_of_former_version(GetParam().example));
+  const Bytes now = upgraded(former);
+  const auto again = GetParam().again(now);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, now);
+}
+
+TEST(CatalogFormatUpgrade, WhatIsNewHasItsFirstValue) {
+  const auto allocation = decode_allocation(upgraded(golden("allocation", 2)));
+  ASSERT_TRUE(allocation) << allocation.error().message;
+  AllocationRecord expected = an_allocation();
+  expected.nam_index = 0;
+  EXPECT_EQ(*allocation, expected);
+  const auto store = decode_store(upgraded(golden("store", 2)));
+  ASSERT_TRUE(store) << store.error().message;
+  StoreRecord whole = a_store();
+  whole.next_nam_index = 1;
+  EXPECT_EQ(*store, whole);
 }
 
 TEST_P(CatalogFormat, EveryTruncationIsCorrupt) {
@@ -193,7 +237,7 @@ TEST_P(CatalogFormat, AnotherVersionIsIncompatibleAndNamed) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, Code::incompatible);
   EXPECT_NE(again.error().message.find("version 99"), std::string::npos);
-  EXPECT_NE(again.error().message.find("version 2"), std::string::npos);
+  EXPECT_NE(again.error().message.find("version 3"), std::string::npos);
 }
 
 TEST_P(CatalogFormat, ARecordOfAnotherKindIsCorrupt) {

@@ -59,6 +59,7 @@ TEST(ErrorClass, OfEveryCodeIsAStandardOne) {
                                      {Code::request, MPI_ERR_REQUEST},
                                      {Code::access, MPI_ERR_ACCESS},
                                      {Code::no_memory, MPI_ERR_NO_MEM},
+                                     {Code::quota, MPI_ERR_NO_MEM},
                                      {Code::name_not_found, MPI_ERR_PORT},
                                      {Code::name_exists, MPI_ERR_NAME},
                                      {Code::service_not_found, MPI_ERR_NAME},

@@ -174,7 +174,7 @@ TEST_F(StoreCheck, AStoreOfVersionOneIsRefusedAndNothingOfItIsTouched) {
   std::ofstream{old.path() / "memory" / file_name(7)} << "precious";
   const auto size = std::filesystem::file_size(catalog);
   const auto opened = Store::open({.folder = old.path()});
-  EXPECT_FAILS(opened, Code::incompatible, "version 1, this library speaks version 2");
+  EXPECT_FAILS(opened, Code::incompatible, "version 1, this library speaks version 3");
   EXPECT_EQ(std::filesystem::file_size(catalog), size);
   EXPECT_TRUE(std::filesystem::exists(old.path() / "memory" / file_name(7)));
 }
