@@ -31,7 +31,7 @@ Result<Options> Invocation::options() const {
   options.store = folder().string();
   options.manager = manager().value_or("");
   // Nothing here touches memory, so it need not be mapped.
-  options.path = Path::automatic;
+  if (options.path == Path::mapped) options.path = Path::automatic;
   return options;
 }
 

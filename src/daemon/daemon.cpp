@@ -74,7 +74,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(CommandLine command_line, Loaded l
 Status Daemon::open() {
   ended_ = Fd{::eventfd(0, EFD_CLOEXEC)};
   if (!ended_.valid()) return system_error("eventfd", errno);
-  PSNAM_TRY(host_, nam::NamHost::start(host_options(loaded_.settings)));
+  PSNAM_TRY(auto options, host_options(loaded_.settings));
+  PSNAM_TRY(host_, nam::NamHost::start(std::move(options)));
   nam::Limits first = limits(loaded_.settings);
   first.capacity_bytes = loaded_.settings.capacity_bytes;
   PSNAM_CHECK(host_->set_limits(std::move(first)));

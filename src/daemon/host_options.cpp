@@ -15,10 +15,15 @@ std::string host_name() {
 
 }  // namespace
 
-nam::HostOptions host_options(const Settings& settings) {
+Result<nam::HostOptions> host_options(const Settings& settings) {
   nam::HostOptions options;
   options.store.folder = settings.store;
   options.store.capacity_bytes = settings.capacity_bytes;
+  options.store.placement.huge_pages = settings.huge_pages;
+  options.store.placement.durable = settings.durable;
+  if (!settings.numa_nodes.empty()) {
+    PSNAM_TRY(options.store.placement.bind, nam::bind_to_numa_nodes(settings.numa_nodes));
+  }
   options.listen = settings.listen;
   options.name = settings.name.empty() ? host_name() : settings.name;
   options.server.auth = settings.auth;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -66,14 +67,34 @@ Result<Mapping> FileArea::create(std::uint64_t id, std::uint64_t bytes, format::
   if (reserve == format::Reserve::full) PSNAM_CHECK(require_room(id, bytes));
   const Fd fd{::openat(fd_.get(), file_name(id).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
   if (!fd.valid()) return system_error(fmt::format("making {}", shown(id)), errno);
-  Status filled = fill(fd.get(), id, bytes, reserve);
-  if (filled) {
-    auto mapping = Mapping::map(fd.get(), static_cast<std::size_t>(bytes), Protection::read_write, shown(id));
-    if (mapping) return mapping;
-    filled = std::move(mapping).status();
+  auto made = make(fd.get(), id, bytes, reserve);
+  if (!made) PSNAM_CHECK(remove(id));
+  return made;
+}
+
+Result<Mapping> FileArea::make(int fd, std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const {
+  Mapping mapping;
+  if (placement_.wants_mapping() && bytes != 0) {
+    PSNAM_TRY(mapping, place(fd, id, bytes, reserve));
   }
-  PSNAM_CHECK(remove(id));
-  return filled.take_error();
+  PSNAM_CHECK(fill(fd, id, bytes, reserve));
+  if (placement_.durable && (::fsync(fd) != 0 || ::fsync(fd_.get()) != 0))
+    return system_error(fmt::format("having {} reach the disk", shown(id)), errno);
+  if (mapping.bytes() != 0) return mapping;
+  return Mapping::map(fd, static_cast<std::size_t>(bytes), Protection::read_write, shown(id));
+}
+
+/// What a mapping decides about the pages of its file has to be decided before they are taken. Huge pages come only to
+/// who touches a mapping; what cannot be had that way is taken as usual afterwards.
+Result<Mapping> FileArea::place(int fd, std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const {
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0)
+    return system_error(fmt::format("giving {} {} bytes", shown(id), bytes), errno);
+  PSNAM_TRY(Mapping mapping, Mapping::map(fd, static_cast<std::size_t>(bytes), Protection::read_write, shown(id)));
+  if (placement_.bind) PSNAM_CHECK(placement_.bind(mapping.data(), mapping.bytes()));
+  if (placement_.huge_pages && ::madvise(mapping.data(), mapping.bytes(), MADV_HUGEPAGE) == 0 &&
+      reserve == format::Reserve::full)
+    static_cast<void>(::madvise(mapping.data(), mapping.bytes(), MADV_POPULATE_WRITE));
+  return mapping;
 }
 
 /// Whoever comes second finds the memory taken, and taking it again changes nothing. A file that could not be filled

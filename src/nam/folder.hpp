@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "base/system.hpp"
 #include "format/catalog.hpp"
+#include "nam/placement.hpp"
 
 namespace psnam::nam {
 
@@ -32,6 +33,9 @@ class FileArea {
   FileArea() = default;
   /// Opens, or makes, the subfolder `name` of `folder`.
   static Result<FileArea> open(const std::filesystem::path& folder, int folder_fd, const char* name, bool make);
+
+  /// From now on, for files that are made.
+  void set_placement(Placement placement) { placement_ = std::move(placement); }
 
   /// A new file; with Reserve::full all its memory is taken, or the file is gone again.
   [[nodiscard]] Result<Mapping> create(std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const;
@@ -59,9 +63,12 @@ class FileArea {
   [[nodiscard]] Status take(int fd, std::uint64_t id, std::uint64_t offset, std::uint64_t bytes) const;
   [[nodiscard]] Status fill(int fd, std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const;
   [[nodiscard]] Status require_room(std::uint64_t id, std::uint64_t bytes) const;
+  [[nodiscard]] Result<Mapping> make(int fd, std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const;
+  [[nodiscard]] Result<Mapping> place(int fd, std::uint64_t id, std::uint64_t bytes, format::Reserve reserve) const;
 
   std::filesystem::path path_;
   Fd fd_;
+  Placement placement_;
 };
 
 /// Sixteen hexadecimal digits.

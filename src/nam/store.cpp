@@ -50,9 +50,14 @@ Status Store::Impl::open_files(const StoreOptions& options) {
   PSNAM_TRY(const bool there, Catalog::exists(folder));
   if (!there && !options.create)
     return Error{Code::name_not_found, fmt::format("there is no NAM store in {}", folder.path().string())};
+  if (options.placement.durable && folder.in_memory())
+    return Error{Code::unsupported, fmt::format("the store {} is in memory, which no reboot survives; a durable store "
+                                                "needs a folder on a disk",
+                                                folder.path().string())};
   PSNAM_TRY(lock, options.serving ? ServingLock::own(folder, options.serving->address) : ServingLock::share(folder));
   PSNAM_TRY(const FolderLock making, FolderLock::take(folder));
   PSNAM_TRY(memory, FileArea::open(folder.path(), folder.fd(), "memory", true));
+  memory.set_placement(options.placement);
   PSNAM_TRY(control, FileArea::open(folder.path(), folder.fd(), "control", true));
   PSNAM_TRY(locks, FileArea::open(folder.path(), folder.fd(), "locks", true));
   PSNAM_TRY(notifications, FileArea::open(folder.path(), folder.fd(), "notifications", true));

@@ -21,6 +21,7 @@
 #include "nam/access.hpp"
 #include "nam/accounts.hpp"
 #include "nam/identity.hpp"
+#include "nam/placement.hpp"
 #include "nam/service.hpp"
 
 namespace psnam::nam {
@@ -30,6 +31,7 @@ struct StoreOptions {
   std::uint64_t capacity_bytes = 0;     ///< 0: kDefaultCapacityPercent of the file system, set when the store is made
   bool create = true;                   ///< else a missing store is Code::name_not_found and nothing is made
   std::optional<Serving> serving = {};  ///< for a server: the folder is its own then
+  Placement placement = {};             ///< Code::unsupported for a durable one in memory
 };
 
 /// A use, and the window or the free-standing allocation that is used.

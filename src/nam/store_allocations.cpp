@@ -111,22 +111,25 @@ Result<AllocationUse> Store::allocate(const AllocationRequest& request,
   PSNAM_TRY(AllocationUse use, impl_->with_cleaning({Code::no_memory, Code::quota},
                                                     [&] { return impl_->record_allocation(request, caller, makers); }));
   PSNAM_CHECK(impl_->entered(use.use_id, makers));
-  Status made = impl_->memory.create(use.allocation.id, request.size_bytes, request.reserve).status();
+  Status made = impl_->make_memory(use.allocation.id, request.size_bytes, request.reserve).status();
+  const std::uint64_t own_use = users.empty() ? use.use_id : 0;
   if (made && request.consistency == format::Consistency::persistent)
-    made = impl_->change_consistency(use.allocation.id, request.consistency, rights);
-  if (!made || users.empty()) {
-    Status closed = impl_->end({{use.use_id}}, {}).status();
-    if (made && !closed) made = std::move(closed);
+    made = impl_->change_consistency(use.allocation.id, request.consistency, rights, own_use);
+  if (!made) {
+    PSNAM_CHECK(impl_->end({{use.use_id}}, {}).status());
+    return made.take_error();
+  }
+  if (own_use != 0) {
+    impl_->session_uses.remove(own_use, makers);
     use.use_id = 0;
   }
-  if (!made) return made.take_error();
   use.allocation.consistency = request.consistency;
   use.allocation = rights.told(std::move(use.allocation));
   return use;
 }
 
 Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Consistency consistency,
-                                       const Rights& rights) {
+                                       const Rights& rights, std::uint64_t use_to_end) {
   if (consistency == format::Consistency::persistent) PSNAM_CHECK(catalog->require_room(0));
   PSNAM_TRY(CatalogTransaction transaction, catalog->write());
   PSNAM_CHECK(living_allocation(transaction, allocation_id, folder).status());
@@ -143,6 +146,8 @@ Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Cons
     }
     allocation.consistency = consistency;
     PSNAM_CHECK(transaction.put(allocation));
+    PSNAM_TRY(const auto use, transaction.use(use_to_end));
+    if (use) PSNAM_CHECK(transaction.erase_use(*use));
   }
   PSNAM_TRY(const bool used, transaction.has_uses(allocation_id));
   PSNAM_CHECK(transaction.commit());

@@ -17,6 +17,8 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -76,6 +78,10 @@ struct Store::Impl {
     return current_limits;
   }
   Status set_capacity(std::uint64_t bytes);
+  /// Whether a failed attempt is worth a pass over the whole catalog. A server ends uses when their sessions end, so a
+  /// pass finds only what has expired, and anybody may fail as often as he likes: it makes one in a second.
+  [[nodiscard]] bool may_clean() noexcept;
+  std::atomic<std::chrono::steady_clock::rep> last_cleaned{0};
   /// Takes the folder, and opens, or makes, what is in it.
   Status open_files(const StoreOptions& options);
   [[nodiscard]] Judge judge() const noexcept { return {boot, pid_namespace, serving ? &*serving : nullptr}; }
@@ -98,7 +104,12 @@ struct Store::Impl {
   /// Records a use of an object.
   Result<std::uint64_t> record_use(CatalogTransaction& transaction, std::uint64_t object_id,
                                    std::span<const format::ProcessIdentity> users);
-  Status change_consistency(std::uint64_t allocation_id, format::Consistency consistency, const Rights& rights);
+  /// With `use_to_end`, when it becomes persistent, that use ends in the same transaction; it has no page.
+  Status change_consistency(std::uint64_t allocation_id, format::Consistency consistency, const Rights& rights,
+                            std::uint64_t use_to_end = 0);
+  /// The file of a recorded allocation. Of a store that serves, the allocation may be released meanwhile, with its
+  /// session: Code::peer_lost, and no file is left.
+  Result<Mapping> make_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve);
   /// Takes the names and the persistence of an allocation, and with `recursive` of all that lies in it; returns the ids
   /// of all these.
   Result<std::vector<std::uint64_t>> withdraw_allocation(std::uint64_t id, bool recursive, const Caller& caller);
@@ -128,6 +139,7 @@ template <class Attempt>
 auto Store::Impl::with_cleaning(std::initializer_list<Code> codes, Attempt attempt) -> decltype(attempt()) {
   auto made = attempt();
   if (made || std::find(codes.begin(), codes.end(), made.error().code) == codes.end()) return made;
+  if (!may_clean()) return made;
   PSNAM_TRY(const Collected collected, collect());
   if (collected.windows == 0 && collected.allocations == 0) return made;
   return attempt();

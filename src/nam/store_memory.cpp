@@ -115,7 +115,7 @@ Status Store::require_notifications(std::uint64_t allocation_id) {
 
 Result<Memory> Store::create_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) {
   PSNAM_CHECK(require_created(allocation_id, bytes, reserve));
-  PSNAM_TRY(Mapping mapping, impl_->memory.create(allocation_id, bytes, reserve));
+  PSNAM_TRY(Mapping mapping, impl_->make_memory(allocation_id, bytes, reserve));
   return Memory{.mapping = std::move(mapping), .remote = nullptr};
 }
 

@@ -38,6 +38,29 @@ Status Store::Impl::entered(std::uint64_t use_id, std::span<const format::Proces
   return Error{Code::peer_lost, fmt::format("the sessions for which use {} was made have ended meanwhile", use_id)};
 }
 
+/// Who ends the last use commits that before he removes the file, so who still finds the allocation alive after making
+/// the file leaves that to him.
+Result<Mapping> Store::Impl::make_memory(std::uint64_t allocation_id, std::uint64_t bytes, format::Reserve reserve) {
+  PSNAM_TRY(Mapping mapping, memory.create(allocation_id, bytes, reserve));
+  if (!serving) return mapping;
+  Status alive;
+  {
+    PSNAM_TRY(CatalogTransaction transaction, catalog->read());
+    alive = living_allocation(transaction, allocation_id, folder).status();
+  }
+  if (alive) return mapping;
+  PSNAM_CHECK(memory.remove(allocation_id));
+  return Error{Code::peer_lost, "the session ended while memory was made for it: " + alive.error().message};
+}
+
+bool Store::Impl::may_clean() noexcept {
+  if (!serving) return true;
+  constexpr auto kBetween = std::chrono::steady_clock::duration{std::chrono::seconds{1}}.count();
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  auto last = last_cleaned.load();
+  return (last == 0 || now - last >= kBetween) && last_cleaned.compare_exchange_strong(last, now);
+}
+
 Result<Collected> Store::end_session(std::uint64_t session) {
   const auto uses = impl_->session_uses.of(session);
   return end_uses(uses);

@@ -14,7 +14,8 @@ NOBODY = 65534
 
 def commands_work_over_both_kinds_of_connection(place):
     daemon = place.start("--listen", "127.0.0.1:0", "--capacity", "64M", "--name", "test-nam")
-    for number, env in enumerate(({}, {"PSNAM_MANAGER": daemon.tcp_address()})):
+    # A client on the same host goes over to the socket, unless it wants the fabric.
+    for number, env in enumerate(({}, {"PSNAM_MANAGER": daemon.tcp_address(), "PSNAM_PATH": "fabric"})):
         name = f"memory-{number}"
         identity = place.must("alloc", "1M", "--name", name, env=env).strip()
         assert place.json("show", name, env=env)["id"] == int(identity)

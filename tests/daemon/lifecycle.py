@@ -49,6 +49,16 @@ def bad_settings_are_named(place):
     assert place.run("--version").stdout.startswith("namd (psnam) ")
 
 
+def memory_lies_where_it_is_wanted(place):
+    daemon = place.start("--numa-nodes", "0", "--huge-pages", "yes", "--capacity", "64M")
+    place.must("alloc", "1M")
+    assert daemon.end() == 0
+    absent = place.run("--store", place.store, "--listen", place.socket, "--numa-nodes", "1000")
+    assert absent.returncode == 1 and "1000" in absent.stderr, absent
+    in_memory = place.run("--store", place.store, "--listen", place.socket, "--durable", "yes")
+    assert in_memory.returncode == 1 and place.store in in_memory.stderr, in_memory
+
+
 def settings_are_read_again(place):
     base = f"store = {place.store}\nlisten = {place.socket}\n"
     place.write_config(base + "quota = 1M\n")
@@ -105,7 +115,8 @@ def tells_that_it_is_alive(place):
 
 
 def main(namd, namctl):
-    for check in (starts_and_ends, second_daemon_is_refused, bad_settings_are_named, settings_are_read_again,
+    for check in (starts_and_ends, second_daemon_is_refused, bad_settings_are_named, memory_lies_where_it_is_wanted,
+                  settings_are_read_again,
                   a_killed_daemon_comes_back, idles, tells_that_it_is_alive):
         print(check.__name__, flush=True)
         with Place(namd, namctl) as place:

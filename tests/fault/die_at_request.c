@@ -1,6 +1,5 @@
 /* Preloaded below the window library: the process of one rank dies by SIGKILL before or after it has sent its Nth
  * request to a NAM. DIE_RANK=R  DIE_AT_REQUEST=N (from 1, since the process began)  DIE_WHEN=before|after */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdlib.h>

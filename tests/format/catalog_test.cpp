@@ -162,8 +162,14 @@ Bytes golden(const std::string& kind, int version) {
 }
 
 /// The kinds of records that a former version had too.
+std::vector<Kind> former_kinds() {
+  auto former = kinds();
+  former.resize(5);
+  return former;
+}
+
 class FormerCatalogFormat : public CatalogFormat {};
-INSTANTIATE_TEST_SUITE_P(Kinds, FormerCatalogFormat, ::testing::ValuesIn(kinds().begin(), kinds().begin() + 5),
+INSTANTIATE_TEST_SUITE_P(Kinds, FormerCatalogFormat, ::testing::ValuesIn(former_kinds()),
                          [](const auto& parameter) { return parameter.param.name; });
 
 TEST_P(FormerCatalogFormat, ARecordOfAFormerVersionIsIncompatibleAndBothVersionsAreNamed) {

@@ -134,7 +134,7 @@ def lost_node(nams):
         lost.kill()
         until("the manager knows that NAM 1 is lost", lambda: nams.indices(reachable=False) == [1])
         refused = nams.namctl("nams", "rm", "1", must_succeed=False)
-        assert refused.returncode == 1 and "nams.managed_distributed" in refused.stderr, refused
+        assert refused.returncode == 1 and "nams.survivor" in refused.stderr, refused
         job.go_on()
         job.expect("back")
         lost.start()

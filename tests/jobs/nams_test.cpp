@@ -15,13 +15,16 @@ class Role : public testing::TestWithParam<std::string> {
   [[nodiscard]] static int makers() { return std::stoi(argument("makers", std::to_string(world_size()))); }
 };
 
-Info info_of(const std::string& structure, const std::string& consistency) {
+Info info_of(const std::string& structure, const std::string& consistency, const std::string& name = "") {
   return {{"psnam_manifestation", "psnam_manifestation_libnam"},
           {"psnam_structure", "psnam_structure_" + structure},
           {"psnam_consistency", "psnam_consistency_" + consistency},
-          {"psnam_window_name", "nams." + structure},
+          {"psnam_window_name", name.empty() ? "nams." + structure : name},
           {"psnam_nam_index", argument("index", "any")}};
 }
+
+/// That of a window which others must find beside that of the role.
+const char* const kSurvivor = "nams.survivor";
 
 MPI_Win make(const std::string& structure, const std::string& consistency) {
   const Shape shape{structure};
@@ -127,7 +130,7 @@ int put_one(MPI_Win win, int target) {
 /// A window with a part in each NAM, and the NAM of region `lost` is killed in the middle.
 TEST(Survivor, GetsAnErrorForTheLostRegionOnlyAndInTime) {
   const int lost = std::stoi(argument("lost"));
-  MPI_Win win = allocate(info_of("managed_distributed", "persistent"), 4096, 1);
+  MPI_Win win = allocate(info_of("managed_distributed", "persistent", kSurvivor), 4096, 1);
   const auto mine = pattern_of(1, world_rank(), 4096);
   MPI_Win_fence(0, win);
   EXPECT_EQ(put_bytes(win, world_rank(), mine), MPI_SUCCESS);
@@ -155,7 +158,7 @@ TEST(Survivor, GetsAnErrorForTheLostRegionOnlyAndInTime) {
 
 /// What the survivor's window holds, for a later job.
 TEST(Heir, FindsEveryByte) {
-  MPI_Win win = connected_window("nams.managed_distributed");
+  MPI_Win win = connected_window(kSurvivor);
   ASSERT_NE(win, MPI_WIN_NULL);
   const int regions = std::stoi(argument("makers"));
   MPI_Win_fence(0, win);

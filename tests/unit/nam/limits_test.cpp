@@ -122,7 +122,7 @@ TEST_F(StoreLimits, AStoreThatJoinsAgainKeepsItsIndex) {
   EXPECT_FAILS(eve().join(first, "elsewhere"), Code::access, "may not join others to");
   EXPECT_FAILS(root().join(store().node().store, "itself"), Code::invalid_argument, "cannot join itself");
   serve();
-  const auto nams = store().nams();
+  const auto nams = store().joined();
   ASSERT_TRUE(nams) << nams.error().message;
   ASSERT_EQ(nams->size(), 2U);
   EXPECT_EQ((*nams)[0], (format::NamRecord{.index = 1, .store = first, .address = "node-d:7340"}));
