@@ -61,7 +61,7 @@ Status Membership::join_first() {
     Status told = tell();
     if (told || !may_pass(told.error())) return told;
     if (place_.index != 0) {
-      log::warn("NAM {} serves without its manager for now: {}", place_.index, told.error().message);
+      log::warn("NAM {} serves without its manager: {}", place_.index, told.error().message);
       return {};
     }
     if (std::chrono::steady_clock::now() + pause > end) return told;

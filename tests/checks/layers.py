@@ -27,7 +27,7 @@ ALLOWED = {
     # these layers is its business.
     "mpi": ["base", "trace", "nam", "rma", "win"],
     # format: as for cli. No win: libnam.so knows no MPI, and nothing of windows.
-    "capi": ["base", "format", "nam"],
+    "capi": ["base", "format", "backends", "nam"],
     "daemon": ["base", "trace", "nam"],
     # format: namctl prints the records that the service hands out.
     # backends: namctl doctor looks whether the fabric can be had.
