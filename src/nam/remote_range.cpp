@@ -25,13 +25,14 @@ RemoteRange::~RemoteRange() {
 /// A key over the present connection. Under the mutex, or before anybody else has this.
 Status RemoteRange::reach() {
   if (object_id_ != 0) PSNAM_CHECK(link_->require_there(object_id_));
+  PSNAM_TRY(const std::uint64_t session, link_->session());
   PSNAM_TRY(auto connection, link_->fabric());
   const request::OpenRange request{range_.root_id, range_.offset_bytes, range_.bytes, range_.right, true};
   PSNAM_TRY(const auto granted, link_->ask<reply::Range>(request));
   if (granted.mapped || (granted.key == 0 && range_.bytes != 0)) return link_->unexpected(request);
   const auto protection = range_.right == AccessRight::read_only ? Protection::read_only : Protection::read_write;
   auto memory = connection->open(granted.key, granted.base, range_.bytes, protection);
-  reached_ = {.connection = std::move(connection), .memory = std::move(memory), .key = granted.key};
+  reached_ = {.connection = std::move(connection), .memory = std::move(memory), .key = granted.key, .session = session};
   if (object_id_ == 0) {
     object_id_ = granted.object.id;
     link_->hold(granted.object);
@@ -39,9 +40,22 @@ Status RemoteRange::reach() {
   return {};
 }
 
+Result<bool> RemoteRange::is_current() {
+  constexpr std::chrono::milliseconds kBetweenLooks{1};
+  if (!reached_.connection->alive()) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - looked_at_ < kBetweenLooks) return true;
+  PSNAM_TRY(const std::uint64_t session, link_->session());
+  looked_at_ = now;
+  return session == reached_.session;
+}
+
 Result<std::shared_ptr<backends::RemoteMemory>> RemoteRange::ready() {
   const std::lock_guard lock{mutex_};
-  if (!pending_ && !reached_.connection->alive()) PSNAM_CHECK(reach());
+  if (!pending_) {
+    PSNAM_TRY(const bool current, is_current());
+    if (!current) PSNAM_CHECK(reach());
+  }
   pending_ = true;
   return reached_.memory;
 }

@@ -2,6 +2,7 @@
 // key, this takes another one when that is lost.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -37,10 +38,14 @@ class RemoteRange final : public backends::RemoteMemory {
     std::shared_ptr<backends::FabricClient> connection;
     std::shared_ptr<backends::RemoteMemory> memory;
     std::uint64_t key = 0;
+    std::uint64_t session = 0;  ///< of the control connection, by which the server may have let go of the key
   };
   RemoteRange(std::shared_ptr<ClientLink> link, RangeOfRoot range) : link_{std::move(link)}, range_{range} {}
 
   [[nodiscard]] Status reach();
+  /// Whether the control connection is still the one that the key was given over. Looked at now and then only: it costs
+  /// a call of the system.
+  [[nodiscard]] Result<bool> is_current();
   /// Where an operation that begins now goes.
   [[nodiscard]] Result<std::shared_ptr<backends::RemoteMemory>> ready();
 
@@ -49,6 +54,7 @@ class RemoteRange final : public backends::RemoteMemory {
   std::uint64_t object_id_ = 0;
   std::mutex mutex_;
   Reached reached_;
+  std::chrono::steady_clock::time_point looked_at_{};
   bool pending_ = false;  ///< something was started since the last flush
 };
 

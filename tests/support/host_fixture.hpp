@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -21,7 +22,7 @@ namespace psnam::test {
 class TestHost {
  public:
   ~TestHost() { stop(); }
-  void start() {
+  [[nodiscard]] nam::HostOptions options() const {
     nam::HostOptions options;
     options.store.folder = folder_.path() / "store";
     options.store.capacity_bytes = kCapacity;
@@ -29,7 +30,10 @@ class TestHost {
     options.listen.push_back({.path = {}, .host = "127.0.0.1", .port = port_});
     options.fabric_module = PSNAM_FABRIC_MODULE;
     options.name = "test";
-    auto host = nam::NamHost::start(std::move(options));
+    return options;
+  }
+  void start() {
+    auto host = nam::NamHost::start(options());
     ASSERT_TRUE(host) << host.error().message;
     host_ = std::move(*host);
     for (const auto& address : host_->listening())

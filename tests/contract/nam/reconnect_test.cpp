@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "backends/indivisible.hpp"
+#include "support/child.hpp"
 #include "support/host_fixture.hpp"
 
 namespace psnam::test {
@@ -58,7 +59,6 @@ TEST_P(ReconnectTest, WhatWasVolatileIsLostAndSaysSo) {
   auto memory = client().open_memory(use.window.regions[0].allocation_id, kBytes, Protection::read_write);
   ASSERT_TRUE(memory) << memory.error().message;
   restart();
-  EXPECT_EQ(host().host().released_at_open().windows, 1U);
   EXPECT_FAILS(client().get(use.window.id), Code::peer_lost, "gone");
   EXPECT_FAILS(client().duplicate(use.use_id), Code::peer_lost, "gone");
   if (memory->remote) EXPECT_FAILS(write_to(*memory, 0, "x"), Code::peer_lost, "gone");
@@ -128,6 +128,54 @@ TEST_P(ReconnectTest, AProcessThatOnlyUsesAWindowFindsItAgainToo) {
   *memory = {};
   EXPECT_TRUE(client().close(use.use_id).ok());
   EXPECT_EQ(host().host().store().summary()->uses, 0U);
+}
+
+/// A server in a process of its own, which ends when it is killed.
+class KilledServer {
+ public:
+  explicit KilledServer(const TestHost& place) : place_{place} {}
+  void start() {
+    const Signal ready;
+    server_.emplace([&] {
+      auto host = nam::NamHost::start(place_.options());
+      if (!host) return 1;
+      ready.give();
+      return (*host)->run() ? 0 : 2;
+    });
+    ready.await();
+  }
+  void kill() { server_.reset(); }
+
+ private:
+  const TestHost& place_;
+  std::optional<Child> server_;
+};
+
+TEST(Reconnect, AKilledServerLosesWhatWasVolatileAndNothingElse) {
+  const TestHost place;
+  KilledServer server{place};
+  server.start();
+  const auto client = place.client();
+  const auto remote = place.client(Path::fabric);
+  for (const char* name : {"kept", "lost"}) {
+    const auto use = make_window(*client, name, {kBytes}, users_of(*client));
+    if (name == std::string{"kept"}) make_persistent(*client, use.window.id);
+  }
+  const auto use = remote->open("kept", nam::AccessRight::read_write, users_of(*remote));
+  ASSERT_TRUE(use) << use.error().message;
+  auto memory = remote->open_memory(use->window.regions[0].allocation_id, kBytes, Protection::read_write);
+  ASSERT_TRUE(memory) << memory.error().message;
+  ASSERT_TRUE(write_to(*memory, 0, "before"));
+  server.kill();
+  EXPECT_FAILS(write_to(*memory, 0, "never"), Code::unreachable, "");
+  EXPECT_FAILS(client->find("kept"), Code::unreachable, "");
+  server.start();
+  const auto list = client->list();
+  ASSERT_TRUE(list) << list.error().message;
+  ASSERT_EQ(list->size(), 1U);
+  EXPECT_EQ(list->front().window.name, "kept");
+  EXPECT_EQ(*read_from(*memory, 0, 6), "before");
+  EXPECT_TRUE(remote->close(use->use_id).ok());
 }
 
 TEST(Reconnect, AnotherStoreAtTheSameAddressIsRefused) {

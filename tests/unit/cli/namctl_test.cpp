@@ -178,11 +178,24 @@ TEST_F(Namctl, ABadValueOfAnotherVariableDoesNotStopTheRest) {
   expect_has(result.out, "field");
 }
 
-TEST_F(Namctl, AManagerIsRefusedUnlessAStoreIsNamed) {
-  const auto result = namctl({"list"}, {{"PSNAM_MANAGER", "node7"}});
+TEST_F(Namctl, AManagerThatDoesNotAnswerIsNamedUnlessAStoreIsMeant) {
+  const std::string nowhere = (folder() / "none.sock").string();
+  const auto result = namctl({"list"}, {{"PSNAM_MANAGER", nowhere}});
   EXPECT_EQ(result.status, 1);
-  expect_has(result.err, "PSNAM_MANAGER = \"node7\"");
-  EXPECT_EQ(namctl({"list", "--store", folder()}, {{"PSNAM_MANAGER", "node7"}}).status, 0);
+  EXPECT_EQ(result.out, "");
+  expect_has(result.err, nowhere);
+  EXPECT_EQ(namctl({"list", "--manager", nowhere}).status, 1);
+  EXPECT_EQ(namctl({"list", "--store", folder()}, {{"PSNAM_MANAGER", nowhere}}).status, 0);
+  EXPECT_EQ(namctl({"list", "--store", folder(), "--manager", nowhere}).status, 2) << "both cannot be meant";
+}
+
+TEST_F(Namctl, WhatOnlyAManagerHasIsRefusedForTheEmbeddedStore) {
+  for (const char* command : {"top", "sessions", "nams"}) {
+    const auto result = namctl({command});
+    EXPECT_EQ(result.status, 1) << command;
+    expect_has(result.err, "no manager serves it");
+    expect_has(result.err, folder().string());
+  }
 }
 
 TEST_F(Namctl, DoctorFindsNothingWrongHere) {

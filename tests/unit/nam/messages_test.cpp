@@ -1,6 +1,7 @@
 // Requests and replies as they travel: each comes back as it was, and what is none is refused.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
 #include "nam/reply.hpp"
