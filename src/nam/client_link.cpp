@@ -43,7 +43,10 @@ ClientLink::~ClientLink() {
 
 Result<std::unique_ptr<control::Channel>> ClientLink::make_channel() const {
   PSNAM_TRY(const control::ClientFacts facts, control::this_client());
-  PSNAM_TRY(auto channel, control::Channel::connect(options_.address, options_.credentials, facts, options_.timeout));
+  const auto began = Patience::Clock::now();
+  auto connected = control::Channel::connect(options_.address, options_.credentials, facts, patience_.left());
+  if (!connected) patience_.failed_since(began);
+  PSNAM_TRY(auto channel, std::move(connected));
   if (!channel->local() && options_.path != Path::fabric) {
     PSNAM_TRY(channel, prefer_local(std::move(channel), facts));
   }
@@ -60,7 +63,7 @@ Result<std::unique_ptr<control::Channel>> ClientLink::prefer_local(std::unique_p
   if (server.boot != facts.boot || server.unix_socket.empty()) return channel;
   control::Address address;
   address.path = server.unix_socket;
-  auto local = control::Channel::connect(address, options_.credentials, facts, options_.timeout);
+  auto local = control::Channel::connect(address, options_.credentials, facts, patience_.left());
   // Another mount namespace, perhaps, where nothing, or another server, is at that path.
   if (!local || (*local)->server().instance != server.instance) return channel;
   channel->goodbye();
@@ -90,8 +93,10 @@ Result<std::shared_ptr<control::Channel>> ClientLink::channel() {
 }
 
 Result<Received> ClientLink::call_by(control::Channel& channel, const request::Any& request) const {
-  PSNAM_TRY(control::Message message,
-            channel.call({.body = request::encode(request)}, options_.timeout + extra_time(request)));
+  const auto began = Patience::Clock::now();
+  auto answered = channel.call({.body = request::encode(request)}, patience_.left() + extra_time(request));
+  if (!answered) patience_.failed_since(began);
+  PSNAM_TRY(control::Message message, std::move(answered));
   PSNAM_TRY(reply::Any reply, reply::decode(message.body));
   if (Error* const error = std::get_if<Error>(&reply)) return std::move(*error);
   return Received{std::move(reply), std::move(message.descriptors)};

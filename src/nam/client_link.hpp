@@ -18,6 +18,7 @@
 #include "base/options.hpp"
 #include "base/result.hpp"
 #include "nam/control/channel.hpp"
+#include "nam/patience.hpp"
 #include "nam/reply.hpp"
 #include "nam/request.hpp"
 
@@ -65,6 +66,8 @@ class ClientLink {
   /// Whether memory is mapped where this user may map it.
   [[nodiscard]] bool maps() const noexcept { return maps_; }
   [[nodiscard]] const ClientOptions& options() const noexcept { return options_; }
+  /// Of all waits for this server.
+  [[nodiscard]] Patience& patience() const noexcept { return patience_; }
 
   /// An object that was taken into use, and the use.
   void opened(std::uint64_t use_id, reply::Object object);
@@ -89,7 +92,7 @@ class ClientLink {
     std::size_t holders = 0;
     std::optional<std::string> lost;  ///< why it is not there any more
   };
-  explicit ClientLink(ClientOptions options) : options_{std::move(options)} {}
+  explicit ClientLink(ClientOptions options) : options_{std::move(options)}, patience_{options_.timeout} {}
 
   [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel() const;
   [[nodiscard]] Result<std::unique_ptr<control::Channel>> prefer_local(std::unique_ptr<control::Channel> channel,
@@ -102,6 +105,7 @@ class ClientLink {
   [[nodiscard]] Error lost(const Known& known) const;
 
   const ClientOptions options_;
+  mutable Patience patience_;
   control::ServerFacts server_;
   bool maps_ = false;
 

@@ -60,14 +60,23 @@ Result<std::shared_ptr<backends::RemoteMemory>> RemoteRange::ready() {
   return reached_.memory;
 }
 
+/// A transfer that may wait: when that was in vain, what is asked over the control connection next waits for less.
+template <class Transfer>
+Status RemoteRange::watched(Transfer&& transfer) {
+  const auto began = Patience::Clock::now();
+  Status done = transfer();
+  if (!done) link_->patience().failed_since(began);
+  return done;
+}
+
 Status RemoteRange::write(std::span<const backends::Piece> pieces) {
   PSNAM_TRY(const auto memory, ready());
-  return memory->write(pieces);
+  return watched([&] { return memory->write(pieces); });
 }
 
 Status RemoteRange::read(std::span<const backends::Piece> pieces) {
   PSNAM_TRY(const auto memory, ready());
-  return memory->read(pieces);
+  return watched([&] { return memory->read(pieces); });
 }
 
 Status RemoteRange::flush() {
@@ -78,7 +87,7 @@ Status RemoteRange::flush() {
     pending_ = false;
     memory = reached_.memory;
   }
-  return memory->flush();
+  return watched([&] { return memory->flush(); });
 }
 
 }  // namespace psnam::nam

@@ -41,6 +41,8 @@ class RemoteRange final : public backends::RemoteMemory {
     std::uint64_t session = 0;  ///< of the control connection, by which the server may have let go of the key
   };
   RemoteRange(std::shared_ptr<ClientLink> link, RangeOfRoot range) : link_{std::move(link)}, range_{range} {}
+  template <class Transfer>
+  [[nodiscard]] Status watched(Transfer&& transfer);
 
   [[nodiscard]] Status reach();
   /// Whether the control connection is still the one that the key was given over. Looked at now and then only: it costs

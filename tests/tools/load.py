@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import struct
+import subprocess
 import time
 
 # What programs and namd are told in tests of faults, in seconds; and how much later than that a call may come back here, where
@@ -103,17 +104,14 @@ class Client:
             os.kill(board.read()["process"], number)
 
     def kill(self):
-        """SIGKILL of its processes, then of the launcher, each by its id; what it has told stays on the boards."""
-        for board in self.boards:
-            process = board.read()["process"]
-            if process:
-                try:
-                    os.kill(process, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        """SIGKILL of its processes, by their ids; what it has told stays on the boards. One that does not say who it is, or a launcher
+        that does not end, goes as a group."""
         try:
+            self.wait_for_process()
+            for board in self.boards:
+                os.kill(board.read()["process"], signal.SIGKILL)
             self.process.wait(PROGRESS_LIMIT_S)
-        except Exception:
+        except (AssertionError, ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(PROGRESS_LIMIT_S)
         self.process = None
