@@ -37,9 +37,9 @@ struct SessionStatistics {
   std::uint64_t session = 0;
   std::uint32_t uid = 0;
   std::uint32_t pid = 0;
-  std::string host;    ///< as the client says
-  std::string ip;      ///< empty over the Unix socket
-  std::string method;  ///< how it was recognised
+  std::string host = {};    ///< as the client says
+  std::string ip = {};      ///< empty over the Unix socket
+  std::string method = {};  ///< how it was recognised
   std::uint64_t began_unix_seconds = 0;
   std::uint64_t requests = 0;
   std::uint64_t uses = 0;
@@ -61,8 +61,8 @@ struct UserStatistics {
 struct NamStatistics {
   std::uint32_t index = 0;
   format::Uuid store;
-  std::string name;
-  std::string address;  ///< empty for the manager itself
+  std::string name = {};
+  std::string address = {};  ///< empty for the manager itself
   bool reachable = true;
   std::uint64_t capacity_bytes = 0;
   std::uint64_t reserved_bytes = 0;

@@ -45,11 +45,13 @@ def main():
     parser = tree.root_argument(__doc__)
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cxx", default="c++")
+    parser.add_argument("--generated", action="append", default=[], help="a folder with headers that the build makes")
     options = parser.parse_args()
     packages = ["mpich", "fmt", "lmdb"]
     found = subprocess.run(["pkg-config", "--cflags", *packages], capture_output=True, text=True, check=True).stdout.split()
     # System headers are not ours to judge.
     flags = [flag.replace("-I", "-isystem", 1) if flag.startswith("-I") else flag for flag in found]
+    flags += [f"-isystem{folder}" for folder in options.generated]
     sys.exit(tree.report("headers", check(options.root, options.cc, options.cxx, ["-DMPICH_SKIP_MPICXX", *flags])))
 
 
