@@ -106,7 +106,7 @@ TEST(Path, AnUnknownOneIsToldByEachWindow) {
 }
 
 TEST(Manager, CannotBeReached) {
-  expect_windows_refused(MPI_ERR_UNSUPPORTED_OPERATION, {"PSNAM_MANAGER", "\"nam.example:4000\""});
+  expect_windows_refused(MPI_ERR_OTHER, {"127.0.0.1:1"});
 }
 
 TEST(Store, AFolderThatCannotBeIsNamed) {

@@ -117,8 +117,8 @@ def test_paths(cases):
 
 
 def test_places(cases):
-    cases.passes("Manager.CannotBeReached", {"PSNAM_MANAGER": "nam.example:4000"})
-    cases.passes("NoWindows.*", {"PSNAM_MANAGER": "nam.example:4000"})
+    cases.passes("Manager.CannotBeReached", {"PSNAM_MANAGER": "127.0.0.1:1"})
+    cases.passes("NoWindows.*", {"PSNAM_MANAGER": "127.0.0.1:1"})
     cases.passes("Store.AFolderThatCannotBeIsNamed", {"PSNAM_STORE": "/dev/null/store", "EXPECTED_CLASS": MPI_ERR_OTHER})
     cases.passes("NoWindows.*", {"PSNAM_STORE": "/dev/null/store"})
     cases.passes("Module.TheVersionIsInTheEnvironmentInfo")
