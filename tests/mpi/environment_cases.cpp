@@ -105,9 +105,7 @@ TEST(Path, AnUnknownOneIsToldByEachWindow) {
   expect_windows_refused(MPI_ERR_ARG, {"PSNAM_PATH", "\"tunnel\"", "auto", "mapped", "fabric"});
 }
 
-TEST(Manager, CannotBeReached) {
-  expect_windows_refused(MPI_ERR_OTHER, {"127.0.0.1:1"});
-}
+TEST(Manager, CannotBeReached) { expect_windows_refused(MPI_ERR_OTHER, {"127.0.0.1:1"}); }
 
 TEST(Store, AFolderThatCannotBeIsNamed) {
   expect_windows_refused(std::atoi(std::getenv("EXPECTED_CLASS")), {std::getenv("PSNAM_STORE")});
