@@ -111,16 +111,21 @@ Status Connection::write_large(Lock& lock, RemotePiece piece) {
 }
 
 Status Connection::write_held_back(Lock& lock, Answer answer) {
-  // Another thread may hold back more while this one waits for room.
+  if (held_back_.empty()) return {};
+  // Waiting for room first: from here on the pieces are held back or stand in the ring, where the flush of another
+  // thread sees them. That thread may have sent them meanwhile.
+  PSNAM_CHECK(make_room(lock, staged_));
+  if (held_back_.empty()) return {};
   const Message message = held_back_;
   held_back_.clear();
-  return message.empty() ? Status{} : post_write(lock, message, answer);
+  return post_write(lock, message, answer);
 }
 
 Status Connection::post_write(Lock& lock, const Message& message, Answer answer) {
+  PSNAM_CHECK(make_room(lock, staged_));
   Stage* stage = nullptr;
   if (staged_) {
-    PSNAM_TRY(stage, reserve_stage(lock));
+    stage = staging_.take();
     std::size_t filled = 0;
     for (const RemotePiece& piece : message.pieces()) {
       std::memcpy(stage->buffer + filled, piece.local, piece.bytes);
@@ -156,7 +161,8 @@ Status Connection::read(const RemoteRange& range, std::span<const Piece> pieces)
 }
 
 Status Connection::read_span(Lock& lock, const RemoteRange& range, std::span<const Piece> pieces) {
-  PSNAM_TRY(Stage* const stage, reserve_stage(lock));
+  PSNAM_CHECK(make_room(lock, true));
+  Stage* const stage = staging_.take();
   const std::uint64_t begin = pieces.front().offset_bytes;
   std::size_t bytes = 0;
   for (const Piece& piece : pieces) {
@@ -195,9 +201,10 @@ Status Connection::read_plain(Lock& lock, const RemoteRange& range, std::span<co
 }
 
 Status Connection::post_read(Lock& lock, const Message& message) {
+  PSNAM_CHECK(make_room(lock, staged_));
   Stage* stage = nullptr;
   if (staged_) {
-    PSNAM_TRY(stage, reserve_stage(lock));
+    stage = staging_.take();
     std::size_t offset = 0;
     for (const RemotePiece& piece : message.pieces()) {
       stage->copies.push_back({piece.local, offset, piece.bytes});
@@ -210,7 +217,7 @@ Status Connection::post_read(Lock& lock, const Message& message) {
 }
 
 Status Connection::post_read_behind(Lock& lock) {
-  // Into no stage: who waits for a free one may have to do this first.
+  // Into no stage and into the last place of the ring: who waits for room may have to do this first.
   std::byte* const here = staged_ ? staging_.word() : reinterpret_cast<std::byte*>(&hello_word_);
   Message message{1, sizeof hello_word_};
   [[maybe_unused]] const bool added = message.add({here, hello_.base, hello_.key, sizeof hello_word_});
@@ -220,8 +227,11 @@ Status Connection::post_read_behind(Lock& lock) {
 }
 
 Status Connection::post(Lock& lock, const Message& message, Stage* stage, bool write, std::uint64_t flags) {
-  PSNAM_TRY(Operation* const operation, reserve(lock));
-  operation->stage = stage;
+  for (Patience patience = begin_waiting(); under_way() == ring_.size();)
+    PSNAM_CHECK(step(lock, patience, kRetrySleep));
+  Operation& operation = at(head_++);
+  operation.complete = false;
+  operation.stage = stage;
   std::array<iovec, Message::kMostPieces> here{};
   std::array<fi_rma_iov, Message::kMostPieces> there{};
   std::array<void*, Message::kMostPieces> descriptors{};
@@ -237,8 +247,8 @@ Status Connection::post(Lock& lock, const Message& message, Stage* stage, bool w
     descriptors[0] = stage->descriptor;
     here_count = 1;
   }
-  const fi_msg_rma what{here.data(),  descriptors.data(), here_count,          server_,
-                        there.data(), pieces.size(),      &operation->context, 0};
+  const fi_msg_rma what{here.data(),  descriptors.data(), here_count,         server_,
+                        there.data(), pieces.size(),      &operation.context, 0};
   for (Patience patience = begin_waiting();;) {
     const auto code = write ? fi_writemsg(endpoint_.get(), &what, flags) : fi_readmsg(endpoint_.get(), &what, flags);
     if (code == 0) return {};
@@ -250,34 +260,29 @@ Status Connection::post(Lock& lock, const Message& message, Stage* stage, bool w
   }
 }
 
-Result<Connection::Operation*> Connection::reserve(Lock& lock) {
-  // Once full, it is emptied by half, so that the answer that this takes is worth it.
-  if (under_way() + 1 >= ring_.size()) {
+Status Connection::make_room(Lock& lock, bool stage) {
+  if (stage) PSNAM_CHECK(staging_.prepare(domain_, domain_.needs(FI_MR_LOCAL)));
+  const auto has_stage = [this, stage] { return !stage || staging_.any_free(); };
+  while (ring_is_full() || !has_stage()) {
     PSNAM_CHECK(cover(lock));
-    PSNAM_CHECK(await(lock, [this] { return under_way() * 2 <= ring_.size(); }));
+    // Once full, the ring is emptied by half, so that the answer that this takes is worth it.
+    const std::size_t wanted = ring_is_full() ? ring_.size() / 2 : ring_.size();
+    PSNAM_CHECK(await(lock, [&] { return under_way() <= wanted && has_stage(); }));
   }
-  if (failure_) return failure();
-  Operation& operation = at(head_++);
-  operation.complete = false;
-  return &operation;
-}
-
-Result<Stage*> Connection::reserve_stage(Lock& lock) {
-  PSNAM_CHECK(staging_.prepare(domain_, domain_.needs(FI_MR_LOCAL)));
-  if (!staging_.any_free()) {
-    PSNAM_CHECK(cover(lock));
-    PSNAM_CHECK(await(lock, [this] { return staging_.any_free(); }));
-  }
-  return staging_.take();
+  return failure_ ? Status{failure()} : Status{};
 }
 
 Status Connection::flush() {
   Lock lock{mutex_};
   if (failure_) return failure();
   PSNAM_CHECK(write_held_back(lock, Answer::demanded));
-  PSNAM_CHECK(cover(lock));
-  const std::uint64_t all = head_;
-  return await(lock, [this, all] { return tail_ >= all; });
+  // What other threads started without an answer may still have stood before the provider when this one looked.
+  do {
+    PSNAM_CHECK(cover(lock));
+    const std::uint64_t all = head_;
+    PSNAM_CHECK(await(lock, [this, all] { return tail_ >= all; }));
+  } while (uncovered_ > 0);
+  return {};
 }
 
 Status Connection::keep_moving(std::size_t bytes) {

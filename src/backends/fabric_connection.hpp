@@ -78,8 +78,8 @@ class Connection {
   /// Hands the operation of `message` to the provider, through `stage` if there is one.
   [[nodiscard]] Status post(Lock& lock, const Message& message, Stage* stage, bool write, std::uint64_t flags);
 
-  [[nodiscard]] Result<Operation*> reserve(Lock& lock);
-  [[nodiscard]] Result<Stage*> reserve_stage(Lock& lock);
+  /// Until there is a place in the ring, and a free stage if one is wanted: both are there when it returns.
+  [[nodiscard]] Status make_room(Lock& lock, bool stage);
   /// Lets the sockets take and bring what they can, now and then while operations are started.
   [[nodiscard]] Status keep_moving(std::size_t bytes);
   [[nodiscard]] Status cover(Lock& lock);
@@ -96,6 +96,8 @@ class Connection {
   [[nodiscard]] Error failure() const { return {failure_->code, failure_->message, failure_->detail}; }
   [[nodiscard]] Patience begin_waiting() const { return {completed_, Clock::now()}; }
   [[nodiscard]] std::size_t under_way() const noexcept { return static_cast<std::size_t>(head_ - tail_); }
+  // The last place is for a read behind writes.
+  [[nodiscard]] bool ring_is_full() const noexcept { return under_way() + 1 >= ring_.size(); }
   [[nodiscard]] Operation& at(std::uint64_t number) noexcept { return ring_[number % ring_.size()]; }
 
   const FabricOptions options_;

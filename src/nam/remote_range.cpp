@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.hpp"
 
 namespace psnam::nam {
@@ -52,11 +54,11 @@ Result<bool> RemoteRange::is_current() {
 
 Result<std::shared_ptr<backends::RemoteMemory>> RemoteRange::ready() {
   const std::lock_guard lock{mutex_};
-  if (!pending_) {
+  if (started_ == flushed_) {
     PSNAM_TRY(const bool current, is_current());
     if (!current) PSNAM_CHECK(reach());
   }
-  pending_ = true;
+  ++started_;
   return reached_.memory;
 }
 
@@ -81,13 +83,18 @@ Status RemoteRange::read(std::span<const backends::Piece> pieces) {
 
 Status RemoteRange::flush() {
   std::shared_ptr<backends::RemoteMemory> memory;
+  std::uint64_t begun = 0;
   {
     const std::lock_guard lock{mutex_};
-    if (!pending_) return {};
-    pending_ = false;
+    if (started_ == flushed_) return {};
+    begun = started_;
     memory = reached_.memory;
   }
-  return watched([&] { return memory->flush(); });
+  Status done = watched([&] { return memory->flush(); });
+  // Only now: what this thread waited for, others may have started, and must not take for complete before.
+  const std::lock_guard lock{mutex_};
+  flushed_ = std::max(flushed_, begun);
+  return done;
 }
 
 }  // namespace psnam::nam

@@ -57,7 +57,8 @@ class RemoteRange final : public backends::RemoteMemory {
   std::mutex mutex_;
   Reached reached_;
   std::chrono::steady_clock::time_point looked_at_{};
-  bool pending_ = false;  ///< something was started since the last flush
+  std::uint64_t started_ = 0;  ///< operations ever, ...
+  std::uint64_t flushed_ = 0;  ///< ... and how many of them a flush has ended for
 };
 
 }  // namespace psnam::nam

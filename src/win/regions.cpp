@@ -49,15 +49,22 @@ Status Regions::create(std::size_t rank) {
   return {};
 }
 
+Reach Regions::published(const Target& target) noexcept {
+  if (std::byte* const base = target.base.load(std::memory_order_acquire)) return {.base = base};
+  if (backends::RemoteMemory* const remote = target.remote.load(std::memory_order_acquire))
+    return {.remote = remote, .offset_bytes = target.remote_offset_bytes};
+  return {};
+}
+
 Result<Reach> Regions::reach(std::size_t rank) {
   const Target& target = targets_[rank];
-  if (std::byte* const base = target.base.load(std::memory_order_acquire)) return Reach{.base = base};
-  if (backends::RemoteMemory* const remote = target.remote.load(std::memory_order_acquire))
-    return Reach{.remote = remote, .offset_bytes = target.remote_offset_bytes};
+  if (const Reach known = published(target); known.base != nullptr || known.remote != nullptr) return known;
   const std::uint64_t id = record_.regions[rank].allocation_id;
   if (id == 0 || !target.local()) return Reach{};
   const Part part = part_of(rank);
   const std::lock_guard lock{mutex_};
+  // Another thread may have been faster.
+  if (const Reach known = published(target); known.base != nullptr || known.remote != nullptr) return known;
   auto found = memories_.find(part.key);
   if (found == memories_.end()) {
     PSNAM_TRY(const auto how, manifestation(rank));
@@ -78,7 +85,7 @@ void Regions::place(std::size_t rank, int host, MPI_Aint address) noexcept {
 }
 
 std::span<std::byte> Regions::allocation(std::size_t rank) noexcept {
-  const std::lock_guard lock{mutex_};
+  const std::shared_lock lock{mutex_};
   const auto found = memories_.find(part_of(rank).key);
   if (found == memories_.end()) return {};
   return {found->second.mapping.data(), found->second.mapping.bytes()};
@@ -87,7 +94,7 @@ std::span<std::byte> Regions::allocation(std::size_t rank) noexcept {
 Status Regions::flush() {
   if (!any_remote_.load(std::memory_order_acquire)) return {};
   Status first;
-  const std::lock_guard lock{mutex_};
+  const std::shared_lock lock{mutex_};
   for (const auto& [key, memory] : memories_) {
     if (memory.remote == nullptr) continue;
     Status flushed = memory.remote->flush();

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <span>
 #include <tuple>
 #include <vector>
@@ -81,13 +82,14 @@ class Regions {
   };
   [[nodiscard]] Part part_of(std::size_t rank) const noexcept;
   Result<std::unique_ptr<manifestations::Manifestation>> manifestation(std::size_t rank) const;
+  [[nodiscard]] static Reach published(const Target& target) noexcept;
   [[nodiscard]] Reach publish(std::size_t rank, const Part& part, const nam::Memory& memory) noexcept;
 
   const format::WindowRecord& record_;
   Protection protection_;
   std::size_t count_;
   std::unique_ptr<Target[]> targets_;
-  std::mutex mutex_;
+  std::shared_mutex mutex_;
   std::map<decltype(Part::key), nam::Memory> memories_;  ///< by Part::key
   std::atomic<bool> any_remote_{false};
 };
