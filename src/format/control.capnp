@@ -251,6 +251,7 @@ struct Reply {
     value @17 :Value;
     joined @18 :Joined;
     nams @19 :List(Nam);
+    agent @20 :Agent;
   }
 }
 
@@ -336,6 +337,12 @@ struct Object {
   id @0 :UInt64;
   right @1 :Right;
   shown @2 :Text;                      # for messages
+}
+
+# What carries out operations on a window for a client.
+struct Agent {
+  number @0 :UInt64;                   # of the session
+  object @1 :Object;                   # the window
 }
 
 struct Fabric {

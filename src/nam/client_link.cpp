@@ -220,6 +220,7 @@ void ClientLink::hold(const reply::Object& object) {
   const std::lock_guard lock{mutex_};
   Known& known = objects_[object.id];
   if (known.object.id == 0) known.object = object;
+  if (object.right == AccessRight::read_write) known.object.right = AccessRight::read_write;
   ++known.holders;
 }
 

@@ -22,6 +22,12 @@ Result<std::unique_ptr<WindowAgent>> RemoteAgent::open(std::shared_ptr<ClientLin
 }
 
 RemoteAgent::~RemoteAgent() {
+  if (seat_.agent == 0) return;
+  close();
+  link_->let_go(window_id_);
+}
+
+void RemoteAgent::close() {
   const auto session = link_->session();
   if (!session || *session != seat_.session) return;
   const auto closed = link_->ask<reply::Done>(request::CloseAgent{seat_.agent});
@@ -46,8 +52,9 @@ Result<RemoteAgent::Seat> RemoteAgent::seat() {
   const std::lock_guard lock{mutex_};
   if (seat_.session == session) return seat_;
   if (!held_.empty()) return lost();
-  PSNAM_TRY(const auto agent, link_->ask<reply::Number>(request::OpenAgent{window_id_}));
-  seat_ = {.session = session, .agent = agent.value};
+  PSNAM_TRY(const auto agent, link_->ask<reply::Agent>(request::OpenAgent{window_id_}));
+  if (seat_.agent == 0) link_->hold(agent.object);
+  seat_ = {.session = session, .agent = agent.number};
   return seat_;
 }
 

@@ -35,7 +35,9 @@ class RemoteAgent final : public WindowAgent {
   RemoteAgent(std::shared_ptr<ClientLink> link, std::uint64_t window_id)
       : link_{std::move(link)}, window_id_{window_id} {}
 
-  /// The agent of the present session. Code::peer_lost if locks are held by that of a former one.
+  void close();
+  /// The agent of the present session, which keeps the window in use. Code::peer_lost if locks are held by that of a
+  /// former one.
   [[nodiscard]] Result<Seat> seat();
   [[nodiscard]] Status wait_for(const Key& key, LockKind kind, Waiter& waiter);
   [[nodiscard]] Status give_back(const Key& key);

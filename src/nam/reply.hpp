@@ -52,6 +52,10 @@ struct Range {
   std::uint64_t base = 0;
   Object object;
 };
+struct Agent {
+  std::uint64_t number = 0;
+  Object object;
+};
 struct Fabric {
   std::string provider;
   std::string address;
@@ -70,8 +74,9 @@ struct Joined {
 };
 using Nams = std::vector<NamReport>;
 
-using Any = std::variant<Error, Done, Flag, Number, Text, Window, Allocation, WindowUse, AllocationUse, Windows,
-                         Allocations, Range, Fabric, Bytes, StoreSummary, Collected, Findings, Value, Joined, Nams>;
+using Any =
+    std::variant<Error, Done, Flag, Number, Text, Window, Allocation, WindowUse, AllocationUse, Windows, Allocations,
+                 Range, Fabric, Bytes, StoreSummary, Collected, Findings, Value, Joined, Nams, Agent>;
 
 [[nodiscard]] std::vector<std::byte> encode(const Any& reply);
 /// Code::corrupt.

@@ -153,24 +153,32 @@ Allocations get(schema::Allocations::Reader in, Fields& fields) {
   return to;
 }
 
+void put(schema::Object::Builder out, const Object& from) {
+  out.setId(from.id);
+  out.setRight(codec::wire(from.right));
+  out.setShown(from.shown);
+}
+Object get(schema::Object::Reader in, Fields& fields) {
+  return {.id = in.getId(), .right = fields.right(in.getRight()), .shown = text_of(in.getShown())};
+}
+
 void put(Builder out, const Range& from) {
   auto to = out.initMemory();
   to.setMapped(from.mapped);
   to.setKey(from.key);
   to.setBase(from.base);
-  auto object = to.initObject();
-  object.setId(from.object.id);
-  object.setRight(codec::wire(from.object.right));
-  object.setShown(from.object.shown);
+  put(to.initObject(), from.object);
 }
 Range get(schema::Memory::Reader in, Fields& fields) {
-  return {.mapped = in.getMapped(),
-          .key = in.getKey(),
-          .base = in.getBase(),
-          .object = {.id = in.getObject().getId(),
-                     .right = fields.right(in.getObject().getRight()),
-                     .shown = text_of(in.getObject().getShown())}};
+  return {.mapped = in.getMapped(), .key = in.getKey(), .base = in.getBase(), .object = get(in.getObject(), fields)};
 }
+
+void put(Builder out, const Agent& from) {
+  auto to = out.initAgent();
+  to.setNumber(from.number);
+  put(to.initObject(), from.object);
+}
+Agent get(schema::Agent::Reader in, Fields& fields) { return {in.getNumber(), get(in.getObject(), fields)}; }
 
 void put(Builder out, const Fabric& from) {
   auto to = out.initFabric();
@@ -290,6 +298,8 @@ Any get_record(Reader in, Fields& fields) {
       return Joined{in.getJoined().getIndex(), fields.uuid(in.getJoined().getManager())};
     case schema::Reply::NAMS:
       return get(in.getNams(), fields);
+    case schema::Reply::AGENT:
+      return get(in.getAgent(), fields);
     default:
       break;
   }

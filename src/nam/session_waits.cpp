@@ -49,6 +49,7 @@ void Session::serve(const request::OpenAgent& request, const Later& later) {
   // The job may outlive the session, but not the parts: they wait for helpers when they end.
   by_helper(later, [hold = hold_, &parts = parts_, id = request.window_id, right = *right]() -> Answered {
     PSNAM_TRY(auto window, parts.store->get(id));
+    reply::Object object{.id = id, .right = right, .shown = shown(window)};
     PSNAM_TRY(Mapping page, parts.store->open_locks(id, static_cast<std::uint32_t>(window.regions.size())));
     PSNAM_TRY(auto agent, ServedAgent::open(std::move(window), right, std::move(page),
                                             [&parts](std::uint64_t root) { return parts.map_root(root); }));
@@ -64,7 +65,7 @@ void Session::serve(const request::OpenAgent& request, const Later& later) {
     // A number of a session that was lost must not mean another agent to its client.
     const std::uint64_t number = format::random_challenge();
     hold->agents.emplace(number, std::move(agent));
-    return Answer{reply::Number{number}};
+    return Answer{reply::Agent{number, std::move(object)}};
   });
 }
 

@@ -130,6 +130,23 @@ TEST_P(ReconnectTest, AProcessThatOnlyUsesAWindowFindsItAgainToo) {
   EXPECT_EQ(host().host().store().summary()->uses, 0U);
 }
 
+TEST_P(ReconnectTest, AProcessThatOnlyLocksAWindowFindsItAgainToo) {
+  const auto second = host().client(GetParam());
+  auto users = users_of(client());
+  users.push_back(users_of(*second).front());
+  const auto use = make_window(client(), "kept", {kBytes}, users);
+  make_persistent(client(), use.window.id);
+  auto agent = second->open_agent(use.window.id);
+  ASSERT_TRUE(agent) << agent.error().message;
+  restart();
+  PatientWaiter waiter;
+  ASSERT_TRUE((*agent)->lock(0, nam::LockKind::exclusive, waiter));
+  EXPECT_TRUE((*agent)->unlock(0).ok());
+  agent->reset();
+  ASSERT_TRUE(client().close(use.use_id).ok());
+  EXPECT_EQ(host().host().store().summary()->uses, 0U);
+}
+
 /// A server in a process of its own, which ends when it is killed.
 class KilledServer {
  public:

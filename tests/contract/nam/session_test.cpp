@@ -125,7 +125,7 @@ backends::IndivisibleRequest sum_at(std::ptrdiff_t offset) {
 TEST_F(SessionTest, WhatIsInUseByOthersIsNotThereForASession) {
   const auto use = window("secret", owner().user());
   const std::uint64_t root = use.window.regions[0].allocation_id;
-  const auto agent = owner().get<reply::Number>(request::OpenAgent{use.window.id});
+  const auto agent = owner().get<reply::Agent>(request::OpenAgent{use.window.id});
   RawClient liar{host().socket()};
   const std::size_t page = format::control_page_bytes(1);
   expect_refused(liar,
@@ -140,10 +140,10 @@ TEST_F(SessionTest, WhatIsInUseByOthersIsNotThereForASession) {
                   {"reserve_range", request::ReserveRange{root, 0, kBytes}, Code::access},
                   {"persist", request::Persist{root, 0, kBytes}, Code::access},
                   {"open_agent", request::OpenAgent{use.window.id}, Code::access},
-                  {"close_agent", request::CloseAgent{agent.value}, Code::name_not_found},
-                  {"lock", request::Lock{agent.value, 0, nam::LockKind::exclusive, 0}, Code::name_not_found},
-                  {"unlock", request::Unlock{agent.value, 0}, Code::name_not_found},
-                  {"execute", request::Execute{agent.value, 0, sum_at(0)}, Code::name_not_found},
+                  {"close_agent", request::CloseAgent{agent.number}, Code::name_not_found},
+                  {"lock", request::Lock{agent.number, 0, nam::LockKind::exclusive, 0}, Code::name_not_found},
+                  {"unlock", request::Unlock{agent.number, 0}, Code::name_not_found},
+                  {"execute", request::Execute{agent.number, 0, sum_at(0)}, Code::name_not_found},
                   {"reopen", request::Reopen{use.window.id, AccessRight::read_only}, Code::name_not_found}});
   EXPECT_TRUE(owner().ask(request::GetWindow{use.window.id}).ok());
   EXPECT_TRUE(owner().ask(request::OpenRange{root, 0, kBytes, AccessRight::read_write, false}).ok());
@@ -201,17 +201,17 @@ TEST_F(SessionTest, SizesAndOffsetsThatLieAreRefused) {
   expect_refused(owner(), lies(true));
   EXPECT_FAILS(owner().ask(request::OpenRange{root, 0, kBytes, AccessRight::read_only, true}), Code::unsupported,
                "before it was opened");
-  const auto agent = owner().get<reply::Number>(request::OpenAgent{use.window.id});
+  const auto agent = owner().get<reply::Agent>(request::OpenAgent{use.window.id});
   auto endless = sum_at(0);
   endless.target[0].count = kMost;
   auto unknown = sum_at(0);
   unknown.op = static_cast<backends::Op>(200);
-  expect_refused(owner(), {{"negative", request::Execute{agent.value, 0, sum_at(-8)}, Code::range},
-                           {"outside", request::Execute{agent.value, 0, sum_at(kBytes)}, Code::range},
-                           {"no rank", request::Execute{agent.value, 2, sum_at(0)}, Code::rank}});
-  EXPECT_FALSE(owner().ask(request::Execute{agent.value, 0, endless}).ok());
-  EXPECT_FALSE(owner().ask(request::Execute{agent.value, 0, unknown}).ok());
-  EXPECT_FAILS(owner().ask(request::Lock{agent.value, 7, nam::LockKind::shared, 0}), Code::rank, "7");
+  expect_refused(owner(), {{"negative", request::Execute{agent.number, 0, sum_at(-8)}, Code::range},
+                           {"outside", request::Execute{agent.number, 0, sum_at(kBytes)}, Code::range},
+                           {"no rank", request::Execute{agent.number, 2, sum_at(0)}, Code::rank}});
+  EXPECT_FALSE(owner().ask(request::Execute{agent.number, 0, endless}).ok());
+  EXPECT_FALSE(owner().ask(request::Execute{agent.number, 0, unknown}).ok());
+  EXPECT_FAILS(owner().ask(request::Lock{agent.number, 7, nam::LockKind::shared, 0}), Code::rank, "7");
   expect_clean();
 }
 
@@ -225,13 +225,13 @@ TEST_F(SessionTest, AReaderDoesNotGetTheRightToWrite) {
   expect_refused(reader, {{"mapped", request::OpenRange{root, 0, kBytes, AccessRight::read_write, false}, Code::access},
                           {"remote", request::OpenRange{root, 0, kBytes, AccessRight::read_write, true}, Code::access},
                           {"reserve", request::ReserveRange{root, 0, kBytes}, Code::access}});
-  const auto agent = reader.get<reply::Number>(request::OpenAgent{reading.window.id});
-  EXPECT_FAILS(reader.ask(request::Execute{agent.value, 0, sum_at(0)}), Code::access, "reading");
+  const auto agent = reader.get<reply::Agent>(request::OpenAgent{reading.window.id});
+  EXPECT_FAILS(reader.ask(request::Execute{agent.number, 0, sum_at(0)}), Code::access, "reading");
   auto look = sum_at(0);
   look.op = backends::Op::no_op;
   look.operand.clear();
   look.wants_old = true;
-  EXPECT_EQ(reader.get<reply::Bytes>(request::Execute{agent.value, 0, look}).bytes.size(), 8U);
+  EXPECT_EQ(reader.get<reply::Bytes>(request::Execute{agent.number, 0, look}).bytes.size(), 8U);
   auto mapped = reader.ask(request::OpenRange{root, 0, kBytes, AccessRight::read_only, false});
   ASSERT_TRUE(mapped) << mapped.error().message;
   ASSERT_EQ(mapped->descriptors.size(), 1U);
@@ -263,16 +263,16 @@ TEST_F(SessionTest, WhatIsNoRequestCostsTheConnectionAndNobodyElseAnything) {
 TEST_F(SessionTest, AFileThatAClientCutsShortIsThatClientsLoss) {
   const auto use = window("cut", owner().user());
   const std::uint64_t root = use.window.regions[0].allocation_id;
-  const auto agent = owner().get<reply::Number>(request::OpenAgent{use.window.id});
+  const auto agent = owner().get<reply::Agent>(request::OpenAgent{use.window.id});
   auto memory = owner().ask(request::OpenRange{root, 0, kBytes, AccessRight::read_write, false});
   ASSERT_TRUE(memory) << memory.error().message;
-  EXPECT_TRUE(owner().ask(request::Execute{agent.value, 0, sum_at(4096)}).ok());
+  EXPECT_TRUE(owner().ask(request::Execute{agent.number, 0, sum_at(4096)}).ok());
   ASSERT_EQ(::ftruncate(memory->descriptors[0].get(), 0), 0);
-  EXPECT_TRUE(owner().ask(request::Execute{agent.value, 0, sum_at(0)}).ok());
+  EXPECT_TRUE(owner().ask(request::Execute{agent.number, 0, sum_at(0)}).ok());
   auto page = owner().ask(request::OpenLocks{use.window.id, 2});
   ASSERT_TRUE(page) << page.error().message;
   ASSERT_EQ(::ftruncate(page->descriptors[0].get(), 0), 0);
-  EXPECT_TRUE(owner().ask(request::Lock{agent.value, 1, nam::LockKind::exclusive, 0}).ok());
+  EXPECT_TRUE(owner().ask(request::Lock{agent.number, 1, nam::LockKind::exclusive, 0}).ok());
   EXPECT_TRUE(RawClient{host().socket()}.ask(request::Summary{}).ok());
 }
 
@@ -307,9 +307,9 @@ TEST_F(SessionTest, WhatASessionHeldIsFreeWhenItEnds) {
   const auto use = window("locked", owner().user());
   owner().get<reply::Text>(request::SetConsistency{use.window.id, format::Consistency::persistent, false});
   const auto take = [&](RawClient& client, std::uint64_t wait_us) {
-    const auto agent = client.get<reply::Number>(request::OpenAgent{use.window.id});
-    return std::pair{agent.value,
-                     client.get<reply::Flag>(request::Lock{agent.value, 0, nam::LockKind::exclusive, wait_us}).value};
+    const auto agent = client.get<reply::Agent>(request::OpenAgent{use.window.id});
+    return std::pair{agent.number,
+                     client.get<reply::Flag>(request::Lock{agent.number, 0, nam::LockKind::exclusive, wait_us}).value};
   };
   RawClient third{host().socket()};
   third.get<nam::WindowUse>(request::OpenWindow{"locked", AccessRight::read_write, third.user()});
@@ -328,8 +328,8 @@ TEST_F(SessionTest, WhatASessionHeldIsFreeWhenItEnds) {
 
 TEST_F(SessionTest, AStoppedClientInTheQueueDoesNotKeepOthersFromBeingServed) {
   const auto use = window("held", owner().user());
-  const auto agent = owner().get<reply::Number>(request::OpenAgent{use.window.id});
-  EXPECT_TRUE(owner().get<reply::Flag>(request::Lock{agent.value, 0, nam::LockKind::exclusive, 0}).value);
+  const auto agent = owner().get<reply::Agent>(request::OpenAgent{use.window.id});
+  EXPECT_TRUE(owner().get<reply::Flag>(request::Lock{agent.number, 0, nam::LockKind::exclusive, 0}).value);
   // More waits than the server has threads for requests.
   std::vector<std::unique_ptr<RawClient>> waiting;
   owner().get<reply::Text>(request::SetConsistency{use.window.id, format::Consistency::persistent, false});
@@ -337,11 +337,11 @@ TEST_F(SessionTest, AStoppedClientInTheQueueDoesNotKeepOthersFromBeingServed) {
     waiting.push_back(std::make_unique<RawClient>(host().socket()));
     RawClient& client = *waiting.back();
     client.get<nam::WindowUse>(request::OpenWindow{"held", AccessRight::read_write, client.user()});
-    const auto mine = client.get<reply::Number>(request::OpenAgent{use.window.id});
-    EXPECT_FALSE(client.get<reply::Flag>(request::Lock{mine.value, 0, nam::LockKind::exclusive, 0}).value);
+    const auto mine = client.get<reply::Agent>(request::OpenAgent{use.window.id});
+    EXPECT_FALSE(client.get<reply::Flag>(request::Lock{mine.number, 0, nam::LockKind::exclusive, 0}).value);
   }
   EXPECT_TRUE(owner().ask(request::Summary{}).ok());
-  EXPECT_TRUE(owner().ask(request::Unlock{agent.value, 0}).ok());
+  EXPECT_TRUE(owner().ask(request::Unlock{agent.number, 0}).ok());
 }
 
 TEST_F(SessionTest, ReleasedMemoryIsKeptFromOthersUntilTheEndpointIsGone) {
