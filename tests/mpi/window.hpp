@@ -91,7 +91,8 @@ class PartedWindow {
   [[nodiscard]] MPI_Aint displacement(int owner, std::size_t units = 0) const noexcept {
     return static_cast<MPI_Aint>((flat_ ? static_cast<std::size_t>(owner) * part_units_ : 0) + units);
   }
-  /// The bytes of the part of `owner`; inside an epoch in which nobody writes there.
+  /// The bytes of the part of `owner`; inside an epoch in which nobody writes there. They are there when the epoch has
+  /// ended, or after a flush, and not before: the get may be under way, into the vector's memory.
   [[nodiscard]] std::vector<std::byte> read(int owner, std::size_t bytes) const {
     std::vector<std::byte> part(bytes, std::byte{0xEE});
     const int count = static_cast<int>(bytes);
