@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,15 @@ struct Kind {
     info.set("psnam_structure", std::string{"psnam_structure_"} + structure);
   }
 };
+
+/// Whether this process maps the memory of a part of a window of `kind`: that of a NAM it reaches over the fabric if it
+/// is told to, and that of a node's store it maps.
+[[nodiscard]] inline bool is_mapped(const Kind& kind, int owner) {
+  const char* const path = std::getenv("PSNAM_PATH");
+  if (path == nullptr || std::string{path} != "fabric") return true;
+  const int holder = std::string{kind.structure} == "managed_distributed" ? owner : 0;
+  return kind.manifestation_of(holder) != "psnam_manifestation_libnam";
+}
 
 inline constexpr std::array<Kind, 9> kKinds{{
     {"libnam", "raw_and_flat"},
