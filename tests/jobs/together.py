@@ -41,7 +41,7 @@ def main(library, program, *_):
                 survivor.finish(TAKEOVER_LIMIT_S)
                 # Who maps the locks looks after them himself; those of clients over the fabric the manager takes back.
                 said = survivor.output + (site.manager.log_text()[len(logged):] if site.manager else "")
-                told = re.findall(r"^.*\bwarn.*process (\d+) has ended while it held.*$", said, re.MULTILINE | re.IGNORECASE)
+                told = re.findall(r"^.*\bwarn.*process (\d+)\b.* has ended while it held.*$", said, re.MULTILINE | re.IGNORECASE)
                 assert told == ([str(process)] if is_told else []), (victim_name, process, said)
                 victim.process.wait(TAKEOVER_LIMIT_S)
 
