@@ -169,10 +169,11 @@ Result<std::uint32_t> LockClients::enter(const LockPage& page) const {
   }
 }
 
-void LockClients::leave(const LockPage& page, std::uint32_t client) const {
+std::string LockClients::leave(const LockPage& page, std::uint32_t client) const {
   const Guard guard{page, *this};
-  strip(page, client);
+  std::string held = strip(page, client);
   page.slot(client).identity.store(0);
+  return held;
 }
 
 bool LockClients::take_back_if_dead(const LockPage& page, std::uint32_t client) const {

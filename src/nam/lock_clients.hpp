@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "format/catalog.hpp"
 #include "nam/lock_page.hpp"
@@ -16,8 +17,8 @@ class LockClients {
 
   /// Takes a slot; that of a dead client when no other is left. Code::no_memory when there is none.
   [[nodiscard]] Result<std::uint32_t> enter(const LockPage& page) const;
-  /// Gives back everything that `client`, a client of this process, holds, and its slot.
-  void leave(const LockPage& page, std::uint32_t client) const;
+  /// Gives back everything that `client`, a client of this process, holds, and its slot. What it held, in words.
+  std::string leave(const LockPage& page, std::uint32_t client) const;
   /// True if `client` was dead: what it held is free then, and those who wait for it are called. Otherwise it changes
   /// nothing.
   bool take_back_if_dead(const LockPage& page, std::uint32_t client) const;

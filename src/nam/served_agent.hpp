@@ -46,6 +46,8 @@ class ServedAgent : public std::enable_shared_from_this<ServedAgent> {
 
   /// Ends all waits. What is held is given back with the last reference.
   void close();
+  /// Before close(): the client has died, so what it held is told in the log.
+  void mourn(const std::string& client) { locks_->mourn(client); }
 
  private:
   class Wait;

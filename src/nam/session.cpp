@@ -77,6 +77,8 @@ void Session::closed(bool goodbye) {
     hold_->agents.clear();
     hold_->queues.clear();
   }
+  if (!goodbye)
+    for (const auto& agent : agents) agent->mourn(shown_);
   parts_.let_go(std::move(agents));
   const std::vector<SharedUse> left = parts_.sessions.remove(number());
   const auto ended = parts_.store->end_session(number());

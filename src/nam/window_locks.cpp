@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
+
 namespace psnam::nam {
 
 Result<std::unique_ptr<WindowLocks>> WindowLocks::attach(Mapping page, std::uint32_t ranks,
@@ -25,7 +27,11 @@ WindowLocks::WindowLocks(LockPage page, LockClients clients, std::uint32_t clien
       processors_{static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)))},
       holds_{std::make_unique<std::atomic<Hold>[]>(page_.shape().ranks)} {}
 
-WindowLocks::~WindowLocks() { clients_.leave(page_, client_); }
+WindowLocks::~WindowLocks() {
+  const std::string held = clients_.leave(page_, client_);
+  if (!mourned_.empty() && !held.empty())
+    log::warn("{} has ended while it held of a window's locks: {}; they are free again", mourned_, held);
+}
 
 /// The checks of a lock, and the rank marked busy.
 Status WindowLocks::begin(std::uint32_t rank) {

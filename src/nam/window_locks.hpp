@@ -45,6 +45,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "base/result.hpp"
 #include "nam/lock_clients.hpp"
@@ -60,10 +62,14 @@ class WindowLocks {
   /// Enters the locks of a window of `ranks` ranks: `page` as from MemoryStore::open_locks.
   static Result<std::unique_ptr<WindowLocks>> attach(Mapping page, std::uint32_t ranks,
                                                      const format::ProcessIdentity& process, const format::Uuid& boot);
-  /// Lets go of everything.
+  /// Lets go of everything, and tells the log if that is the end of another client; see below.
   ~WindowLocks();
   WindowLocks(const WindowLocks&) = delete;
   WindowLocks& operator=(const WindowLocks&) = delete;
+
+  /// This was a client on behalf of `client`, who has died: what he still held when this ends is worth a line in the
+  /// log, as that of a process is which used the page by itself. Called last.
+  void mourn(std::string client) { mourned_ = std::move(client); }
 
   /// Waits for as long as a living process holds the lock. Code::rank; Code::sync if this client holds, or waits for,
   /// this lock or holds all; Code::peer_lost when `waiter` gave up.
@@ -126,6 +132,7 @@ class WindowLocks {
   LockPage page_;
   LockClients clients_;
   std::uint32_t client_;
+  std::string mourned_;
   format::LockOwner me_;  ///< client_ as the page's words name it
   unsigned processors_;
   std::unique_ptr<std::atomic<Hold>[]> holds_;  ///< by rank

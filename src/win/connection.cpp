@@ -181,6 +181,8 @@ Status Connecting::find_places() {
   if (!missing.empty())
     return Error{Code::unreachable,
                  fmt::format("window \"{}\" has regions on nodes where this job has no rank: {}", name(), missing)};
+  // PSNAM_PATH is each rank's own.
+  PSNAM_CHECK(team_.agree(context_.check_path(spans_nodes(*job_, parts_.places) ? job_->nodes() : 1)));
   PSNAM_CHECK(job_->meet_at_nams(team_, parts_.places, services_));
   for (std::uint32_t node = 0; node < parts_.places.size(); ++node) {
     const std::uint32_t place = parts_.places[node];

@@ -98,7 +98,7 @@ class Creation {
   Status plan();
   Status plan_sources();
   void place_on_nodes(std::vector<format::RegionRecord> regions);
-  Status check_reachable(std::span<const format::RegionRecord> regions) const;
+  Status check_reachable() const;
   Status record();
   Status take_memory();
   Status assemble();
@@ -235,13 +235,14 @@ Status Creation::plan_sources() {
   return {};
 }
 
-Status Creation::check_reachable(std::span<const format::RegionRecord> regions) const {
-  for (const format::RegionRecord& region : regions) {
-    if (region.allocation_id == 0 || job_->is_nam(region.node)) continue;
+/// PSNAM_PATH is each rank's own, so this may be a refusal on some ranks only.
+Status Creation::check_reachable() const {
+  for (const format::RegionRecord& region : draft_.regions) {
+    if (region.allocation_id == 0 || job_->is_nam(places_[region.node])) continue;
     PSNAM_TRY(const auto manifestation, manifestations::make_manifestation(region.manifestation, *services_.store));
     PSNAM_CHECK(manifestation->admits(job_->nodes()));
   }
-  return context_.check_path(job_->nodes());
+  return context_.check_path(spans_nodes(*job_, places_) ? job_->nodes() : 1);
 }
 
 /// Places without a region are not part of the window. Its home is the manager; without one, the first of them.
@@ -291,8 +292,8 @@ Status Creation::plan() {
     if (job_->is_nam(place)) take_from(nams[place - job_->nodes()], facts_[rank].size_bytes);
   }
   PSNAM_TRY(auto regions, structures::structure(info_.structure).plan(requests));
-  PSNAM_CHECK(check_reachable(regions));
   place_on_nodes(std::move(regions));
+  PSNAM_CHECK(team_.agree(check_reachable()));
   PSNAM_CHECK(plan_sources());
   PSNAM_CHECK(job_->meet_at_nams(team_, places_, services_));
   PSNAM_CHECK(take_seats());

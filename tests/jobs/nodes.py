@@ -1,4 +1,4 @@
-"""Windows over simulated nodes, each with a store of its own. nodes.py LIBRARY PROGRAM STORE_TOOL DIE_AT_COMMIT"""
+"""Windows over simulated nodes, each with a store of its own, and maybe a manager beside them. nodes.py LIBRARY PROGRAM STORE_TOOL DIE_AT_COMMIT"""
 
 import shutil
 import subprocess
@@ -33,11 +33,21 @@ class Nodes:
     def tool(self, command, node, *arguments):
         return subprocess.run([self.store_tool, command, self.site.stores[node], *arguments], text=True, capture_output=True, timeout=60)
 
+    def remove_part(self, node, window):
+        removed = self.tool("remove", node, window)
+        assert removed.returncode == 0, removed
+
+    def remove_at_home(self, window):
+        """Home is the manager, or else the first node of the window."""
+        if self.site.manager:
+            self.site.run([self.store_tool, "remove", "-", window])
+        else:
+            self.remove_part("A", window)
+
     def expect_empty(self):
-        for node, store in self.site.stores.items():
-            assert files_of(store) == [], f"node {node}: {files_of(store)}"
-            checked = self.tool("check", node)
-            assert checked.returncode == 0 and "windows=0 allocations=0 uses=0" in checked.stdout, f"node {node}: {checked}"
+        assert self.site.files() == [], self.site.files()
+        numbers = self.site.check(self.store_tool)
+        assert not any(numbers[what] for what in ("windows", "allocations", "uses")), numbers
 
 
 def volatile_windows(nodes):
@@ -74,28 +84,31 @@ def a_third_node(library, program, store_tool):
         nodes.role("Every/Writer.*", {"A": 1, "C": 1, "B": 1})
         nodes.role("Every/Reader.*", {"B": 1, "A": 1, "C": 1}, salt=2)
         nodes.role("Every/Remover.*", {"A": 1, "C": 1, "B": 1})
-        for node in ("A", "B"):
-            assert files_of(nodes.site.stores[node]) == []
+        nodes.expect_empty()
 
 
 def lost_parts(nodes):
     window = "nodes.managed_distributed"
-    for lost, says in (("B", "gone"), ("A", "home node")):
+    for lost in ("B", "A", "home") if nodes.site.manager else ("B", "home"):
         nodes.role("Every/Producer.*distributed", {"A": 2, "B": 2})
-        removed = nodes.tool("remove", lost, window)
-        assert removed.returncode == 0, removed
-        nodes.role("Every/Broken.*distributed", {"A": 1, "B": 1}, says=says)
-        if lost == "B":
-            removed = nodes.tool("remove", "A", window)
-            assert removed.returncode == 0, removed
+        if lost == "home":
+            nodes.remove_at_home(window)
+        else:
+            nodes.remove_part(lost, window)
+            nodes.role("Every/Broken.*distributed", {"A": 1, "B": 1}, says="gone")
+            nodes.remove_at_home(window)
         # What the home node no longer knows goes with the attempt to connect.
+        left = any(files_of(store) for store in nodes.site.stores.values())
+        nodes.role("Every/Broken.*distributed", {"A": 1, "B": 1}, says="home node" if left else "no window")
         nodes.expect_empty()
     # A node that was started anew has another store: it is missing.
     nodes.role("Every/Producer.*distributed", {"A": 2, "B": 2})
     shutil.rmtree(nodes.site.stores["B"])
     nodes.role("Every/Lonely.*distributed", {"A": 1, "B": 1}, missing=nodes.site.stores["B"])
-    removed = nodes.tool("remove", "A", window)
-    assert removed.returncode == 0, removed
+    nodes.remove_at_home(window)
+    if nodes.site.manager:
+        nodes.remove_part("A", window)
+    nodes.expect_empty()
 
 
 def killed_between_commits(nodes, die_at_commit):
@@ -130,7 +143,7 @@ def killed_between_commits(nodes, die_at_commit):
 
 def main(library, program, store_tool, die_at_commit, *_):
     with Nodes(library, program, store_tool) as nodes:
-        nodes.role("Libnam.*", {"A": 1, "B": 2})
+        nodes.role("LibnamOfAManager.*" if nodes.site.manager else "Libnam.*", {"A": 1, "B": 2})
         volatile_windows(nodes)
         persistent_windows(nodes)
         lost_parts(nodes)

@@ -1,5 +1,5 @@
-// Windows over several nodes without a manager: each node has a store of its own, and the MPI library carries what lies
-// on the other. The script simulates nodes by stores and runs the roles.
+// Windows over several nodes: each node has a store of its own, and the MPI library carries what lies on the other. The
+// script simulates nodes by stores and runs the roles, without a manager and with one.
 #include <array>
 
 #include "tools/job_window.hpp"
@@ -165,6 +165,23 @@ TEST(Libnam, OverTwoNodesIsRefusedWithTheWayOut) {
       MPI_Win_allocate(64, 1, Info{{"psnam_manifestation", "psnam_manifestation_libnam"}}, MPI_COMM_WORLD, &base, &win);
   EXPECT_NE(rc, MPI_SUCCESS);
   EXPECT_NE(error_text(rc).find("PSNAM_MANAGER"), std::string::npos) << error_text(rc);
+}
+
+/// With a manager: memory of the NAM, and in a mixed window beside it that of each node.
+TEST(LibnamOfAManager, IsReachedFromAllNodes) {
+  for (const std::string structure : {"raw_and_flat", "managed_contiguous", "managed_distributed"})
+    for (const std::string manifestation : {"libnam", "mixed"}) {
+      SCOPED_TRACE(structure + " " + manifestation);
+      const Shape shape{structure};
+      MPI_Win win = allocate({{"psnam_manifestation", manifestation_of(manifestation, world_rank())},
+                              {"psnam_structure", "psnam_structure_" + structure}},
+                             shape.size_of_rank(world_rank()), shape.unit_of_rank(world_rank()));
+      for (int turn = 0; turn < world_size(); ++turn) {
+        fill(win, shape, world_size(), 20 + turn, (world_rank() + turn) % world_size(), world_size());
+        expect_pattern(win, shape, world_size(), 20 + turn);
+      }
+      EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+    }
 }
 
 const auto kStructures = testing::Values("raw_and_flat", "managed_contiguous", "managed_distributed");

@@ -34,6 +34,7 @@ void add_one(MPI_Win win, MPI_Aint place) {
   ASSERT_EQ(MPI_Win_flush(0, win), MPI_SUCCESS);
   ++value;
   ASSERT_EQ(MPI_Put(&value, 1, MPI_LONG, 0, place, 1, MPI_LONG, win), MPI_SUCCESS);
+  ASSERT_EQ(MPI_Win_flush(0, win), MPI_SUCCESS);
 }
 
 void tell_process() { std::cout << "process " << ::getpid() << std::endl; }

@@ -36,7 +36,7 @@ class Contended : public testing::TestWithParam<Case> {
  protected:
   static constexpr std::size_t kBytes = 512;
 
-  /// All ranks run `body` in epochs on rank 0's part, which is zero before; then `look` at it.
+  /// All ranks run `body` in epochs on rank 0's part, which is zero before; then they `look` at it.
   void contend(const std::function<void()>& body, const std::function<void()>& look) {
     if (GetParam().epoch == Epoch::fence) {
       fence();
@@ -68,33 +68,33 @@ class Contended : public testing::TestWithParam<Case> {
   void expect_sums(MPI_Datatype type, V one) {
     constexpr int kElements = 3;
     const std::array<V, kElements> ones{one, one, one};
+    std::array<V, kElements> olds{};  // written until the epoch ends, and not looked at
+    std::array<V, kElements> sums{};
     contend(
         [&] {
           for (int step = 0; step < kSteps; ++step) {
-            V old{};
-            std::array<V, kElements> olds{};
             if (step % 4 == 0) ok(MPI_Accumulate(ones.data(), 3, type, 0, 0, 3, type, MPI_SUM, window_));
             if (step % 4 == 1)
               ok(MPI_Get_accumulate(ones.data(), 3, type, olds.data(), 3, type, 0, 0, 3, type, MPI_SUM, window_));
             if (step % 4 == 2) ok(MPI_Accumulate(ones.data(), 1, type, 0, 0, 1, type, MPI_SUM, window_));
-            if (step % 4 == 3) ok(MPI_Fetch_and_op(&one, &old, type, 0, 0, MPI_SUM, window_));
+            if (step % 4 == 3) ok(MPI_Fetch_and_op(&one, olds.data(), type, 0, 0, MPI_SUM, window_));
             let_others_in();
           }
         },
-        [&] {
-          std::array<V, kElements> sums{};
-          ok(MPI_Get(sums.data(), 3, type, 0, 0, 3, type, window_));
-          finish_gets();
-          const V in_all = V(static_cast<float>(kSteps * world_size()));
-          const V in_arrays = V(static_cast<float>(kSteps / 2 * world_size()));
-          EXPECT_EQ(sums[0], V(in_all * one));
-          EXPECT_EQ(sums[1], V(in_arrays * one));
-          EXPECT_EQ(sums[2], V(in_arrays * one));
-        });
+        [&] { ok(MPI_Get(sums.data(), 3, type, 0, 0, 3, type, window_)); });
+    const V in_all = V(static_cast<float>(kSteps * world_size()));
+    const V in_arrays = V(static_cast<float>(kSteps / 2 * world_size()));
+    EXPECT_EQ(sums[0], V(in_all * one));
+    EXPECT_EQ(sums[1], V(in_arrays * one));
+    EXPECT_EQ(sums[2], V(in_arrays * one));
   }
 
-  void finish_gets() {
-    if (GetParam().epoch != Epoch::fence) ok(MPI_Win_flush(0, window_));
+  /// Completes what was begun, in an epoch of any kind; of a fence's kind it is collective.
+  void complete() {
+    if (GetParam().epoch == Epoch::fence)
+      fence();
+    else
+      ok(MPI_Win_flush(0, window_));
   }
   static void ok(int code) { ASSERT_EQ(code, MPI_SUCCESS) << error_text(code); }
   void fence(int assertions = 0) { window_.fence(assertions); }
@@ -124,21 +124,20 @@ TEST_P(Contended, MinlocFindsTheSmallestAndWhoHasIt) {
   };
   const int me = world_rank();
   const int ranks = world_size();
+  std::vector<Pair> pairs(kSteps);
+  Pair least{};
   contend(
       [&] {
         for (int step = 0; step < kSteps; ++step) {
-          const Pair mine{-static_cast<double>(step * ranks + me), step * ranks + me};
+          Pair& mine = pairs[static_cast<std::size_t>(step)];
+          mine = {-static_cast<double>(step * ranks + me), step * ranks + me};
           ok(MPI_Accumulate(&mine, 1, MPI_DOUBLE_INT, 0, 0, 1, MPI_DOUBLE_INT, MPI_MINLOC, window_));
           let_others_in();
         }
       },
-      [&] {
-        Pair least{};
-        ok(MPI_Get(&least, 1, MPI_DOUBLE_INT, 0, 0, 1, MPI_DOUBLE_INT, window_));
-        finish_gets();
-        EXPECT_EQ(least.value, -static_cast<double>(kSteps * ranks - 1));
-        EXPECT_EQ(least.index, kSteps * ranks - 1);
-      });
+      [&] { ok(MPI_Get(&least, 1, MPI_DOUBLE_INT, 0, 0, 1, MPI_DOUBLE_INT, window_)); });
+  EXPECT_EQ(least.value, -static_cast<double>(kSteps * ranks - 1));
+  EXPECT_EQ(least.index, kSteps * ranks - 1);
 }
 
 TEST_P(Contended, FetchAndOpGivesEachTicketOnce) {
@@ -160,27 +159,29 @@ TEST_P(Contended, FetchAndOpGivesEachTicketOnce) {
 }
 
 TEST_P(Contended, CompareAndSwapMakesEachStepOnce) {
+  // What is there is only a hint for the first try; each success is one step. A try is completed by a fence that all
+  // ranks take part in, or by a flush, so there the ranks try equally often, and here until each has made its steps.
+  const bool together = GetParam().epoch == Epoch::fence;
+  int steps = 0;
+  int expected = 0;
+  int sum = -1;
   contend(
       [&] {
-        for (int step = 0; step < kSteps; ++step) {
-          int expected = 0;
+        for (int tries = 0; together ? tries < 3 * kSteps : steps < kSteps; ++tries) {
           int old = -1;
-          // What is there is only a hint for the first try; each success is one step.
-          for (bool done = false; !done; expected = old) {
-            const int desired = expected + 1;
-            ok(MPI_Compare_and_swap(&desired, &expected, &old, MPI_INT, 0, 4, window_));
-            if (GetParam().epoch != Epoch::fence) ok(MPI_Win_flush(0, window_));
-            done = old == expected;
-          }
+          const int desired = expected + 1;
+          ok(MPI_Compare_and_swap(&desired, &expected, &old, MPI_INT, 0, 4, window_));
+          complete();
+          steps += old == expected ? 1 : 0;
+          expected = old;
           let_others_in();
         }
       },
-      [&] {
-        int sum = -1;
-        ok(MPI_Get(&sum, 1, MPI_INT, 0, 4, 1, MPI_INT, window_));
-        finish_gets();
-        EXPECT_EQ(sum, kSteps * world_size());
-      });
+      [&] { ok(MPI_Get(&sum, 1, MPI_INT, 0, 4, 1, MPI_INT, window_)); });
+  int all_steps = 0;
+  MPI_Allreduce(&steps, &all_steps, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+  EXPECT_EQ(sum, all_steps);
+  EXPECT_GE(all_steps, kSteps);
 }
 
 TEST_P(Contended, ReplacedArraysKeepWholeElements) {
@@ -188,22 +189,22 @@ TEST_P(Contended, ReplacedArraysKeepWholeElements) {
   const int me = world_rank();
   const std::uint64_t mine = 0x0101010101010101ULL * static_cast<std::uint64_t>(me + 1);
   const std::vector<std::uint64_t> values(16, mine);
+  std::vector<std::vector<std::uint64_t>> all_seen(kSteps, std::vector<std::uint64_t>(16));
   contend(
       [&] {
-        for (int step = 0; step < kSteps; ++step) {
-          std::vector<std::uint64_t> seen(16);
+        for (std::vector<std::uint64_t>& seen : all_seen) {
           ok(MPI_Accumulate(values.data(), 16, MPI_UINT64_T, 0, 0, 16, MPI_UINT64_T, MPI_REPLACE, window_));
           ok(MPI_Get_accumulate(nullptr, 0, MPI_UINT64_T, seen.data(), 16, MPI_UINT64_T, 0, 0, 16, MPI_UINT64_T,
                                 MPI_NO_OP, window_));
-          finish_gets();
-          for (const std::uint64_t value : seen) {
-            ASSERT_EQ(value % 0x0101010101010101ULL, 0U) << std::hex << value;
-            ASSERT_GT(value, 0U);
-          }
           let_others_in();
         }
       },
       [] {});
+  for (const std::vector<std::uint64_t>& seen : all_seen)
+    for (const std::uint64_t value : seen) {
+      ASSERT_EQ(value % 0x0101010101010101ULL, 0U) << std::hex << value;
+      ASSERT_GT(value, 0U);
+    }
 }
 
 /// A window of 64 ints for each rank, this process's epoch open on all.
@@ -214,10 +215,12 @@ class Locked : public testing::Test {
 
   std::vector<int> target_ints() {
     std::vector<int> ints(64, -1);
+    flush();
     EXPECT_EQ(MPI_Get(ints.data(), 64, MPI_INT, me_, 0, 64, MPI_INT, window_), MPI_SUCCESS);
-    EXPECT_EQ(MPI_Win_flush(me_, window_), MPI_SUCCESS);
+    flush();
     return ints;
   }
+  void flush() const { EXPECT_EQ(MPI_Win_flush(me_, window_), MPI_SUCCESS); }
 
   PartedWindow window_{kKinds[8], 256, 4};
   int me_ = world_rank();
@@ -260,13 +263,13 @@ TEST_F(Locked, RequestsAreWaitedForTogetherWithMessages) {
     requests.fill(MPI_REQUEST_NULL);
     ASSERT_EQ(MPI_Irecv(&message, 1, MPI_INT, previous, way, MPI_COMM_WORLD, &requests[0]), MPI_SUCCESS);
     ASSERT_EQ(MPI_Rput(values.data(), 4, MPI_INT, me_, 0, 4, MPI_INT, window_, &requests[1]), MPI_SUCCESS);
-    ASSERT_EQ(MPI_Win_flush(me_, window_), MPI_SUCCESS);
+    flush();
     ASSERT_EQ(MPI_Raccumulate(values.data(), 4, MPI_INT, me_, 0, 4, MPI_INT, MPI_PROD, window_, &requests[2]),
               MPI_SUCCESS);
     ASSERT_EQ(MPI_Rget_accumulate(values.data(), 4, MPI_INT, old.data(), 4, MPI_INT, me_, 0, 4, MPI_INT, MPI_SUM,
                                   window_, &requests[3]),
               MPI_SUCCESS);
-    ASSERT_EQ(MPI_Win_flush(me_, window_), MPI_SUCCESS);
+    flush();
     ASSERT_EQ(MPI_Rget(got.data(), 4, MPI_INT, me_, 0, 4, MPI_INT, window_, &requests[4]), MPI_SUCCESS);
     ASSERT_EQ(MPI_Isend(&token, 1, MPI_INT, next, way, MPI_COMM_WORLD, &requests[5]), MPI_SUCCESS);
     if (way == 0) {
@@ -301,16 +304,19 @@ TEST_F(Locked, LargeCountTwinsDoTheSame) {
   requests.fill(MPI_REQUEST_NULL);
   ASSERT_EQ(MPI_Rput_c(values.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, window_, &requests[0]), MPI_SUCCESS);
   ASSERT_EQ(MPI_Wait(&requests[0], MPI_STATUS_IGNORE), MPI_SUCCESS);
+  flush();
   ASSERT_EQ(MPI_Accumulate_c(values.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_SUM, window_), MPI_SUCCESS);
   ASSERT_EQ(
       MPI_Get_accumulate_c(values.data(), 2, MPI_INT, old.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_MAX, window_),
       MPI_SUCCESS);
+  flush();
   EXPECT_EQ(old, (std::array<int, 2>{10, 14}));
   ASSERT_EQ(MPI_Raccumulate_c(values.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_SUM, window_, &requests[1]),
             MPI_SUCCESS);
   ASSERT_EQ(MPI_Rget_accumulate_c(values.data(), 2, MPI_INT, old.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, MPI_REPLACE,
                                   window_, &requests[2]),
             MPI_SUCCESS);
+  flush();
   ASSERT_EQ(MPI_Rget_c(got.data(), 2, MPI_INT, me_, 4, 2, MPI_INT, window_, &requests[3]), MPI_SUCCESS);
   ASSERT_EQ(MPI_Waitall(4, requests.data(), MPI_STATUSES_IGNORE), MPI_SUCCESS);
   EXPECT_EQ(old, (std::array<int, 2>{15, 21}));
@@ -344,7 +350,8 @@ TEST_F(Locked, NothingIsDoneToNobodyAndByZeroCounts) {
   both(MPI_PROC_NULL, 1);
   both(me_, 0);
   EXPECT_EQ(MPI_Fetch_and_op(&value, &old, MPI_INT, MPI_PROC_NULL, 0, MPI_SUM, window_), MPI_SUCCESS);
-  EXPECT_EQ(MPI_Compare_and_swap(&value, &old, &old, MPI_INT, MPI_PROC_NULL, 0, window_), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Compare_and_swap(&value, &value, &old, MPI_INT, MPI_PROC_NULL, 0, window_), MPI_SUCCESS);
+  flush();
   EXPECT_EQ(old, 5);
   EXPECT_EQ(target_ints(), std::vector<int>(64));
 }
@@ -356,9 +363,11 @@ TEST_F(Locked, AFetchThatChangesNothingNeedsNoOrigin) {
   ASSERT_EQ(
       MPI_Get_accumulate(nullptr, 0, MPI_DATATYPE_NULL, old.data(), 3, MPI_INT, me_, 0, 3, MPI_INT, MPI_NO_OP, window_),
       MPI_SUCCESS);
+  flush();
   EXPECT_EQ(old, values);
   int one = 0;
   ASSERT_EQ(MPI_Fetch_and_op(nullptr, &one, MPI_INT, me_, 2, MPI_NO_OP, window_), MPI_SUCCESS);
+  flush();
   EXPECT_EQ(one, 3);
 }
 

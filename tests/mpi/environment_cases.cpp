@@ -193,7 +193,16 @@ TEST(TwoNodes, LibnamNeedsAManager) {
   expect_files(0, comm);
 }
 
+/// With this argument in the environment only the last of two ranks insists on mapped memory.
+const bool kOneRankMaps = [] {
+  const char* const rank = std::getenv("PMI_RANK");
+  if (std::getenv("TEST_ONE_RANK_MAPS") == nullptr || rank == nullptr) return false;
+  setenv("PSNAM_PATH", std::atoi(rank) == 1 ? "mapped" : "auto", 1);
+  return true;
+}();
+
 TEST(TwoNodes, CannotBeMapped) {
+  EXPECT_EQ(kOneRankMaps, std::getenv("TEST_ONE_RANK_MAPS") != nullptr);
   const HandledComm comm;
   const Info info{kPershm};
   MPI_Win win = MPI_WIN_NULL;
@@ -201,6 +210,22 @@ TEST(TwoNodes, CannotBeMapped) {
   expect_handled_once(code);
   expect_same_error(code, MPI_ERR_OTHER, {"PSNAM_PATH", "\"mapped\"", "2 nodes"}, comm);
   expect_files(0, comm);
+}
+
+TEST(TwoNodes, HaveAWindowThatStays) {
+  MPI_Win win = MPI_WIN_NULL;
+  const Info info{kPershm, {"psnam_consistency", "psnam_consistency_persistent"}, {"psnam_window_name", "both.nodes"}};
+  ASSERT_EQ(try_to_allocate(MPI_COMM_WORLD, info, &win), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+}
+
+TEST(TwoNodes, CannotBeMappedByWhoConnects) {
+  const HandledComm comm;
+  const Info info{{"psnam_window_connect", "true"}};
+  MPI_Comm inter = MPI_COMM_NULL;
+  const int code = MPI_Comm_connect("both.nodes", info, 0, comm, &inter);
+  expect_handled_once(code);
+  expect_same_error(code, MPI_ERR_OTHER, {"PSNAM_PATH", "\"mapped\"", "2 nodes"}, comm);
 }
 
 }  // namespace

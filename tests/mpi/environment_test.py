@@ -113,7 +113,11 @@ def test_paths(cases):
     nodes = {"A": 1, "B": 1}
     cases.passes("TwoNodes.NoBasePointerLeadsToAnotherNode", nodes=nodes)
     cases.passes("TwoNodes.LibnamNeedsAManager", nodes=nodes)
-    cases.passes("TwoNodes.CannotBeMapped", {"PSNAM_PATH": "mapped"}, nodes=nodes)
+    for env in ({"PSNAM_PATH": "mapped"}, {"TEST_ONE_RANK_MAPS": "1"}):
+        cases.passes("TwoNodes.CannotBeMapped", env, nodes=nodes)
+        with Site(cases.preload, tuple(nodes)) as site:
+            site.expect(nodes, [cases.program, "--gtest_filter=TwoNodes.HaveAWindowThatStays"], timeout=60)
+            site.expect(nodes, [cases.program, "--gtest_filter=TwoNodes.CannotBeMappedByWhoConnects"], env, timeout=60)
 
 
 def test_places(cases):

@@ -12,21 +12,25 @@
 
 namespace psnam::test {
 
-/// The memory and control files of this process's store.
+/// The memory and control files of this process's store and, in a job with a manager, of the manager's.
 [[nodiscard]] inline std::vector<std::string> store_files() {
   std::vector<std::string> files;
-  const char* const store = std::getenv("PSNAM_STORE");
-  if (store == nullptr) return {"PSNAM_STORE is not set"};
-  for (const char* part : {"memory", "control"}) {
-    const std::filesystem::path folder = std::filesystem::path{store} / part;
-    if (!std::filesystem::exists(folder)) continue;
-    for (const auto& entry : std::filesystem::directory_iterator{folder})
-      files.push_back(std::string{part} + "/" + entry.path().filename().string());
+  if (std::getenv("PSNAM_STORE") == nullptr) return {"PSNAM_STORE is not set"};
+  for (const char* variable : {"PSNAM_STORE", "TEST_MANAGER_STORE"}) {
+    const char* const store = std::getenv(variable);
+    if (store == nullptr) continue;
+    for (const char* part : {"memory", "control"}) {
+      const std::filesystem::path folder = std::filesystem::path{store} / part;
+      if (!std::filesystem::exists(folder)) continue;
+      for (const auto& entry : std::filesystem::directory_iterator{folder})
+        files.push_back(std::string{part} + "/" + entry.path().filename().string());
+    }
   }
   return files;
 }
 
-/// After all ranks of `comm` have come here, each store has `memory_files` files of memory and no file of control.
+/// After all ranks of `comm` have come here, the stores of a rank have `memory_files` files of memory and no file of
+/// control.
 inline void expect_files(std::size_t memory_files, MPI_Comm comm) {
   MPI_Barrier(comm);
   const auto files = store_files();

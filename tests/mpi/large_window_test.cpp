@@ -27,24 +27,29 @@ class LargeWindow : public testing::TestWithParam<Kind> {
     constexpr int kBlock = 4096;
     const int me = world_rank();
     const int target = GetParam().flat() ? 0 : world_size() - 1;
+    std::vector<std::vector<std::byte>> blocks;
     window.fence();
     for (std::size_t i = 0; i < offsets.size(); ++i) {
-      const auto sent = bytes_of(me, kBlock, static_cast<int>(i));
+      const auto& sent = blocks.emplace_back(bytes_of(me, kBlock, static_cast<int>(i)));
       const MPI_Aint displacement = (offsets[i] + (unit == 1 ? MPI_Aint{kBlock} * me : unit * me)) / unit;
       EXPECT_EQ(MPI_Put(sent.data(), kBlock, MPI_BYTE, target, displacement, kBlock, MPI_BYTE, window), MPI_SUCCESS)
           << offsets[i];
     }
     window.fence();
+    blocks.clear();
     for (std::size_t i = 0; i < offsets.size(); ++i)
       for (int writer = 0; writer < world_size(); ++writer) {
-        std::vector<std::byte> received(kBlock);
+        auto& received = blocks.emplace_back(kBlock);
         const MPI_Aint displacement = (offsets[i] + (unit == 1 ? MPI_Aint{kBlock} * writer : unit * writer)) / unit;
         EXPECT_EQ(MPI_Get(received.data(), kBlock, MPI_BYTE, target, displacement, kBlock, MPI_BYTE, window),
                   MPI_SUCCESS);
-        EXPECT_EQ(received, bytes_of(writer, kBlock, static_cast<int>(i)))
-            << "at byte " << offsets[i] << " from rank " << writer;
       }
     window.fence(MPI_MODE_NOSUCCEED);
+    auto received = blocks.begin();
+    for (std::size_t i = 0; i < offsets.size(); ++i)
+      for (int writer = 0; writer < world_size(); ++writer)
+        EXPECT_EQ(*received++, bytes_of(writer, kBlock, static_cast<int>(i)))
+            << "at byte " << offsets[i] << " from rank " << writer;
   }
 };
 
@@ -77,9 +82,10 @@ TEST_P(LargeWindow, OneDerivedTypeReachesFromEndToEnd) {
   window.fence();
   std::array<std::int64_t, 2> received{};
   EXPECT_EQ(MPI_Get(received.data(), 2, MPI_INT64_T, target, 0, 1, ends, window), MPI_SUCCESS);
-  EXPECT_EQ(received, sent);
-  EXPECT_EQ(error_class(MPI_Get(received.data(), 2, MPI_INT64_T, target, 1, 1, ends, window)), MPI_ERR_RMA_RANGE);
+  std::array<std::int64_t, 2> beyond{};
+  EXPECT_EQ(error_class(MPI_Get(beyond.data(), 2, MPI_INT64_T, target, 1, 1, ends, window)), MPI_ERR_RMA_RANGE);
   window.fence(MPI_MODE_NOSUCCEED);
+  EXPECT_EQ(received, sent);
   MPI_Type_free(&ends);
 }
 

@@ -1,6 +1,12 @@
-// libNAM and windows in one process: one store, opened once, whichever of them ends first.
+// libNAM and windows in one process: one store or manager, opened once, whichever of them ends first.
+#include <arpa/inet.h>
 #include <nam_ext.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -9,13 +15,29 @@
 namespace psnam::test {
 namespace {
 
-/// How often this process has the catalog's lock file open.
-int open_catalogs() {
+/// The address of the other end, as PSNAM_MANAGER has it, if `fd` is a connected socket.
+std::string peer_of(int fd) {
+  sockaddr_storage peer{};
+  socklen_t bytes = sizeof peer;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &bytes) != 0) return {};
+  if (peer.ss_family == AF_UNIX) return reinterpret_cast<const sockaddr_un&>(peer).sun_path;
+  if (peer.ss_family != AF_INET) return {};
+  const auto& internet = reinterpret_cast<const sockaddr_in&>(peer);
+  std::array<char, INET_ADDRSTRLEN> host{};
+  ::inet_ntop(AF_INET, &internet.sin_addr, host.data(), host.size());
+  return std::string{host.data()} + ":" + std::to_string(ntohs(internet.sin_port));
+}
+
+/// How often this process has the service open: the catalog's lock file of a store, or a connection to the manager.
+int open_services() {
+  const char* const manager = std::getenv("PSNAM_MANAGER");
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
     std::error_code gone;
     const auto target = std::filesystem::read_symlink(entry.path(), gone);
-    if (!gone && target.filename() == "catalog.mdb-lock") ++count;
+    if (gone) continue;
+    if (target.filename() == "catalog.mdb-lock") ++count;
+    if (manager != nullptr && peer_of(std::stoi(entry.path().filename())) == manager) ++count;
   }
   return count;
 }
@@ -30,14 +52,14 @@ void put_and_check(MPI_Win win, int value) {
   EXPECT_EQ(got, value);
 }
 
-TEST(LibnamBesideWindows, ShareOneStore) {
+TEST(LibnamBesideWindows, ShareOneStoreOrManager) {
   const Info info{{"psnam_manifestation", "psnam_manifestation_libnam"}};
   void* base = nullptr;
   MPI_Win win = MPI_WIN_NULL;
   nam_ext_allocation_t* const set = nam_malloc_all(64, 0, MPI_COMM_WORLD);
   ASSERT_NE(set, nullptr) << nam_strerror();
   ASSERT_EQ(MPI_Win_allocate(4, 4, info, MPI_COMM_WORLD, &base, &win), MPI_SUCCESS);
-  EXPECT_EQ(open_catalogs(), 1);
+  EXPECT_EQ(open_services(), 1);
   put_and_check(win, 1 + world_rank());
   int value = 5;
   EXPECT_EQ(nam_bcast(0, &value, 4, 0, set), 0) << nam_strerror();
@@ -46,7 +68,7 @@ TEST(LibnamBesideWindows, ShareOneStore) {
   put_and_check(win, 100 + world_rank());
   nam_allocation_t* const memory = nam_malloc(10);
   ASSERT_NE(memory, nullptr) << nam_strerror();
-  EXPECT_EQ(open_catalogs(), 1);
+  EXPECT_EQ(open_services(), 1);
   EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
   EXPECT_EQ(nam_put_sync(&value, 0, 4, memory), 4) << nam_strerror();
   EXPECT_EQ(nam_free(memory), 0) << nam_strerror();

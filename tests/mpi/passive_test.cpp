@@ -7,9 +7,12 @@ namespace {
 
 constexpr int kRounds = 30;
 
-int put_int(const PartedWindow& window, int owner, std::size_t place, int value) {
+/// The value is read until the epoch has ended, or until a flush.
+int put_int(const PartedWindow& window, int owner, std::size_t place, const int& value) {
   return MPI_Put(&value, 1, MPI_INT, window.target(owner), window.displacement(owner, place), 1, MPI_INT, window);
 }
+
+int put_int(const PartedWindow& window, int owner, std::size_t place, int&& value) = delete;
 
 int get_int(const PartedWindow& window, int owner, std::size_t place, int& value) {
   return MPI_Get(&value, 1, MPI_INT, window.target(owner), window.displacement(owner, place), 1, MPI_INT, window);
@@ -43,8 +46,9 @@ TEST_P(Passive, PutsUnderALockAreSeenAfterItsUnlock) {
   for (int round = 0; round < kRounds; ++round) {
     const int type = round % 2 == 0 ? MPI_LOCK_EXCLUSIVE : MPI_LOCK_SHARED;
     const int target = r.window.target(r.next);
+    const int sent = round * 1000 + r.me;
     ASSERT_EQ(MPI_Win_lock(type, target, 0, r.window), MPI_SUCCESS);
-    ASSERT_EQ(put_int(r.window, r.next, 0, round * 1000 + r.me), MPI_SUCCESS);
+    ASSERT_EQ(put_int(r.window, r.next, 0, sent), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_unlock(target, r.window), MPI_SUCCESS);
     MPI_Barrier(MPI_COMM_WORLD);
     ASSERT_EQ(locked_read(r.window, r.me, 0), round * 1000 + r.previous) << "round " << round;
@@ -56,7 +60,8 @@ TEST_P(Passive, PutsAreSeenAfterEachFormOfFlushThatCompletesThem) {
   const Ring r{GetParam()};
   ASSERT_EQ(MPI_Win_lock_all(0, r.window), MPI_SUCCESS);
   for (int round = 0; round < kRounds; ++round) {
-    ASSERT_EQ(put_int(r.window, r.next, static_cast<std::size_t>(round % 2), round * 1000 + r.me), MPI_SUCCESS);
+    const int sent = round * 1000 + r.me;
+    ASSERT_EQ(put_int(r.window, r.next, static_cast<std::size_t>(round % 2), sent), MPI_SUCCESS);
     const int target = r.window.target(r.next);
     ASSERT_EQ(round % 3 == 0 ? MPI_Win_flush_all(r.window) : MPI_Win_flush(target, r.window), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_sync(r.window), MPI_SUCCESS);
@@ -94,7 +99,8 @@ TEST_P(Passive, AnExclusiveLockProtectsAReadModifyWrite) {
     ASSERT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, target, 0, r.window), MPI_SUCCESS);
     ASSERT_EQ(get_int(r.window, owner, 1, value), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_flush(target, r.window), MPI_SUCCESS);
-    ASSERT_EQ(put_int(r.window, owner, 1, value + 1), MPI_SUCCESS);
+    ++value;
+    ASSERT_EQ(put_int(r.window, owner, 1, value), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_unlock(target, r.window), MPI_SUCCESS);
   }
   MPI_Barrier(MPI_COMM_WORLD);
@@ -106,11 +112,12 @@ TEST_P(Passive, ReadersWithASharedLockNeverSeeAWriterWithAnExclusiveOneHalfWay) 
   const int target = r.window.target(0);
   const bool writes = r.me == 0;
   for (int step = 1; step <= 2 * kRounds; ++step) {
+    const int opposite = -step;
     ASSERT_EQ(MPI_Win_lock(writes ? MPI_LOCK_EXCLUSIVE : MPI_LOCK_SHARED, target, 0, r.window), MPI_SUCCESS);
     if (writes) {
       ASSERT_EQ(put_int(r.window, 0, 0, step), MPI_SUCCESS);
       ASSERT_EQ(MPI_Win_flush(target, r.window), MPI_SUCCESS);
-      ASSERT_EQ(put_int(r.window, 0, 1, -step), MPI_SUCCESS);
+      ASSERT_EQ(put_int(r.window, 0, 1, opposite), MPI_SUCCESS);
     } else {
       int first = 0;
       int second = 0;
@@ -127,11 +134,12 @@ TEST_P(Passive, AnExclusiveLockWaitsForThoseWhoHoldAll) {
   const Ring r{GetParam()};
   const int target = r.window.target(0);
   for (int step = 1; step <= kRounds; ++step) {
+    const int opposite = -step;
     if (r.me == 0) {
       ASSERT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, target, 0, r.window), MPI_SUCCESS);
       ASSERT_EQ(put_int(r.window, 0, 0, step), MPI_SUCCESS);
       ASSERT_EQ(MPI_Win_flush(target, r.window), MPI_SUCCESS);
-      ASSERT_EQ(put_int(r.window, 0, 1, -step), MPI_SUCCESS);
+      ASSERT_EQ(put_int(r.window, 0, 1, opposite), MPI_SUCCESS);
       ASSERT_EQ(MPI_Win_unlock(target, r.window), MPI_SUCCESS);
     } else {
       int first = 0;
@@ -158,13 +166,15 @@ TEST_P(Passive, SharedLocksOfAllRanksAreHeldAtOnce) {
 
 TEST_P(Passive, LocksOfEveryTargetAreHeldByOneProcessTogether) {
   const Ring r{GetParam()};
+  std::vector<int> sent(static_cast<std::size_t>(r.ranks));
   for (int holder = 0; holder < r.ranks; ++holder) {
+    for (int owner = 0; owner < r.ranks; ++owner) sent[static_cast<std::size_t>(owner)] = holder * 100 + owner;
     if (holder == r.me) {
       for (int target = 0; target < r.ranks; ++target)
         ASSERT_EQ(MPI_Win_lock(target % 2 == 0 ? MPI_LOCK_EXCLUSIVE : MPI_LOCK_SHARED, target, 0, r.window),
                   MPI_SUCCESS);
       for (int owner = 0; owner < r.ranks; ++owner)
-        ASSERT_EQ(put_int(r.window, owner, 0, holder * 100 + owner), MPI_SUCCESS);
+        ASSERT_EQ(put_int(r.window, owner, 0, sent[static_cast<std::size_t>(owner)]), MPI_SUCCESS);
       for (int target = r.ranks - 1; target >= 0; --target) ASSERT_EQ(MPI_Win_unlock(target, r.window), MPI_SUCCESS);
     }
     MPI_Barrier(MPI_COMM_WORLD);
@@ -177,8 +187,9 @@ TEST_P(Passive, LocksThatNeedNoCheckLetOperationsThrough) {
   const Ring r{GetParam()};
   for (const int type : {MPI_LOCK_EXCLUSIVE, MPI_LOCK_SHARED}) {
     const int target = r.window.target(r.next);
+    const int sent = type + r.me;
     ASSERT_EQ(MPI_Win_lock(type, target, MPI_MODE_NOCHECK, r.window), MPI_SUCCESS);
-    ASSERT_EQ(put_int(r.window, r.next, 0, type + r.me), MPI_SUCCESS);
+    ASSERT_EQ(put_int(r.window, r.next, 0, sent), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_unlock(target, r.window), MPI_SUCCESS);
     MPI_Barrier(MPI_COMM_WORLD);
     int seen = -1;
@@ -192,11 +203,12 @@ TEST_P(Passive, LocksThatNeedNoCheckLetOperationsThrough) {
 
 TEST_P(Passive, ALockMayFollowAFenceThatOpensAnEpoch) {
   const Ring r{GetParam()};
+  const int sent = r.me + 50;
   r.window.fence();
   ASSERT_EQ(put_int(r.window, r.next, 0, r.me), MPI_SUCCESS);
   r.window.fence();
   ASSERT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, r.window.target(r.next), 0, r.window), MPI_SUCCESS);
-  ASSERT_EQ(put_int(r.window, r.next, 1, r.me + 50), MPI_SUCCESS);
+  ASSERT_EQ(put_int(r.window, r.next, 1, sent), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_unlock(r.window.target(r.next), r.window), MPI_SUCCESS);
   r.window.fence();
   int first = -1;
@@ -220,7 +232,7 @@ TEST(PassiveOnNobody, ALockIsAnEpochForOperationsOnNobody) {
   EXPECT_EQ(MPI_Win_lock(MPI_LOCK_EXCLUSIVE, MPI_PROC_NULL, 0, r.window), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_lock(MPI_LOCK_SHARED, r.next, 0, r.window), MPI_SUCCESS);
   EXPECT_EQ(MPI_Win_unlock(MPI_PROC_NULL, r.window), MPI_SUCCESS);
-  EXPECT_EQ(put_int(r.window, r.next, 0, 1), MPI_SUCCESS);
+  EXPECT_EQ(put_int(r.window, r.next, 0, value), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_unlock(r.next, r.window), MPI_SUCCESS);
   EXPECT_EQ(MPI_Put(&value, 1, MPI_INT, MPI_PROC_NULL, 0, 1, MPI_INT, r.window), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_unlock(MPI_PROC_NULL, r.window), MPI_SUCCESS);
@@ -244,7 +256,8 @@ TEST(PassiveOnMappedMemory, StoresOfTheOwnerAndPutsOfOthersMeetBySync) {
     ASSERT_EQ(MPI_Win_flush_all(window), MPI_SUCCESS);
     ASSERT_EQ(seen, round * 1000 + (me + 1) % ranks);
     MPI_Barrier(MPI_COMM_WORLD);
-    ASSERT_EQ(put_int(window, (me + 1) % ranks, 0, -round * 1000 - me), MPI_SUCCESS);
+    const int sent = -round * 1000 - me;
+    ASSERT_EQ(put_int(window, (me + 1) % ranks, 0, sent), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_flush((me + 1) % ranks, window), MPI_SUCCESS);
     MPI_Barrier(MPI_COMM_WORLD);
     ASSERT_EQ(MPI_Win_sync(window), MPI_SUCCESS);

@@ -47,10 +47,13 @@ class Group {
   return value;
 }
 
-int put_int(const PartedWindow& window, int owner, int place, int value) {
+/// The value is read until the epoch has ended.
+int put_int(const PartedWindow& window, int owner, int place, const int& value) {
   return MPI_Put(&value, 1, MPI_INT, window.target(owner), window.displacement(owner, static_cast<std::size_t>(place)),
                  1, MPI_INT, window);
 }
+
+int put_int(const PartedWindow& window, int owner, int place, int&& value) = delete;
 
 /// Ends the exposure epoch by tests; a bound on their number would depend on the machine, so the bound is time.
 void test_until_done(MPI_Win win) {
@@ -76,12 +79,13 @@ TEST_P(PostStart, AllRanksPutToTheFirstInEveryRound) {
   const Group first{{0}};
   std::vector<int> received(static_cast<std::size_t>(ranks_), -1);
   for (int round = 0; round < kRounds; ++round) {
+    const int sent = round * 1000 + me_;
     if (me_ == 0) {
       ASSERT_EQ(MPI_Win_post(origins, 0, window_), MPI_SUCCESS);
     }
     ASSERT_EQ(MPI_Win_start(first, 0, window_), MPI_SUCCESS);
     if (me_ < 4) {
-      ASSERT_EQ(put_int(window_, 0, me_, round * 1000 + me_), MPI_SUCCESS);
+      ASSERT_EQ(put_int(window_, 0, me_, sent), MPI_SUCCESS);
     }
     ASSERT_EQ(MPI_Win_complete(window_), MPI_SUCCESS);
     if (me_ != 0) continue;
@@ -106,9 +110,10 @@ TEST_P(PostStartOfParts, EachRankPutsToTheNextAndGetsFromThePrevious) {
   int from_previous = -1;
   for (int round = 0; round < kRounds; ++round) {
     const int place = round % 2;
+    const int sent = round * 1000 + me_;
     ASSERT_EQ(MPI_Win_post(neighbours, round % 3 == 0 ? MPI_MODE_NOSTORE : 0, window_), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_start(neighbours, 0, window_), MPI_SUCCESS);
-    ASSERT_EQ(put_int(window_, next, place, round * 1000 + me_), MPI_SUCCESS);
+    ASSERT_EQ(put_int(window_, next, place, sent), MPI_SUCCESS);
     if (round > 0) {
       ASSERT_EQ(MPI_Get(&from_previous, 1, MPI_INT, previous, (round - 1) % 2, 1, MPI_INT, window_), MPI_SUCCESS);
     }
@@ -130,7 +135,8 @@ TEST_P(PostStartOfParts, OnlyTheEvenRanksMeet) {
     ASSERT_EQ(MPI_Win_post(group, 0, window_), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_start(group, 0, window_), MPI_SUCCESS);
     const int next = (me_ + 2) % (ranks_ + ranks_ % 2);
-    ASSERT_EQ(put_int(window_, next, 3, me_ + 10), MPI_SUCCESS);
+    const int sent = me_ + 10;
+    ASSERT_EQ(put_int(window_, next, 3, sent), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_complete(window_), MPI_SUCCESS);
     test_until_done(window_);
     const int evens = ranks_ + ranks_ % 2;
@@ -149,7 +155,8 @@ TEST_P(PostStartOfParts, WhatIsKnownToMatchNeedsNoCheck) {
     ASSERT_EQ(MPI_Win_post(origin, MPI_MODE_NOCHECK, window_), MPI_SUCCESS);
     MPI_Barrier(MPI_COMM_WORLD);  // each post is made before the start that it belongs to
     ASSERT_EQ(MPI_Win_start(target, MPI_MODE_NOCHECK, window_), MPI_SUCCESS);
-    ASSERT_EQ(put_int(window_, next, 2, round + me_), MPI_SUCCESS);
+    const int sent = round + me_;
+    ASSERT_EQ(put_int(window_, next, 2, sent), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_complete(window_), MPI_SUCCESS);
     ASSERT_EQ(MPI_Win_wait(window_), MPI_SUCCESS);
     ASSERT_EQ(own_value(window_, 2), round + previous);
@@ -194,8 +201,9 @@ TEST(PostStartOrder, AnOperationOnARankOutsideTheGroupIsRefused) {
   const Group self{{me}};
   ASSERT_EQ(MPI_Win_post(self, 0, window), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_start(self, 0, window), MPI_SUCCESS);
-  EXPECT_EQ(error_class(put_int(window, (me + 1) % world_size(), 0, 1)), MPI_ERR_RMA_SYNC);
-  EXPECT_EQ(put_int(window, me, 0, me + 1), MPI_SUCCESS);
+  const int sent = me + 1;
+  EXPECT_EQ(error_class(put_int(window, (me + 1) % world_size(), 0, sent)), MPI_ERR_RMA_SYNC);
+  EXPECT_EQ(put_int(window, me, 0, sent), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_complete(window), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_wait(window), MPI_SUCCESS);
   EXPECT_EQ(own_value(window, 0), me + 1);
@@ -205,12 +213,14 @@ TEST(PostStartOrder, AFenceEpochMayComeBeforeAndAfter) {
   const PartedWindow window{kKinds[4], sizeof(int), sizeof(int)};
   const int me = world_rank();
   const Group all{all_ranks()};
+  const int first = 1;
+  const int second = me + 2;
   window.fence();
-  ASSERT_EQ(put_int(window, (me + 1) % world_size(), 0, 1), MPI_SUCCESS);
+  ASSERT_EQ(put_int(window, (me + 1) % world_size(), 0, first), MPI_SUCCESS);
   window.fence();
   ASSERT_EQ(MPI_Win_post(all, 0, window), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_start(all, 0, window), MPI_SUCCESS);
-  ASSERT_EQ(put_int(window, (me + 1) % world_size(), 0, me + 2), MPI_SUCCESS);
+  ASSERT_EQ(put_int(window, (me + 1) % world_size(), 0, second), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_complete(window), MPI_SUCCESS);
   ASSERT_EQ(MPI_Win_wait(window), MPI_SUCCESS);
   window.fence();

@@ -211,6 +211,18 @@ TEST_P(Segments, GoWithTheirParentWhenAllIsFreed) {
 
 TEST_P(Segments, OfALoadStoreWindowAreReachedByPointers) {
   const Window parent = raw(GetParam());
+  int mapped = is_mapped({GetParam(), "raw_and_flat"}, 0) ? 1 : 0;
+  MPI_Allreduce(MPI_IN_PLACE, &mapped, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  if (mapped == 0) {
+    const HandledComm comm;
+    Info keys = keys_of({.parent = id_of(parent)});
+    keys.set("psnam_baseptr", "load_store");
+    void* base = nullptr;
+    MPI_Win win = MPI_WIN_NULL;
+    const int rc = MPI_Win_allocate(64, 8, keys, comm, &base, &win);
+    expect_same_error(rc, MPI_ERR_INFO_VALUE, {"load_store", "is not mapped here"}, comm);
+    return;
+  }
   Info info = keys_of({.parent = id_of(parent)});
   info.set("psnam_baseptr", "load_store");
   const Window window{64, 8, info};

@@ -23,7 +23,14 @@ class OpenWindow {
   OpenWindow(OpenWindow&&) = delete;
   ~OpenWindow() { EXPECT_EQ(MPI_Win_unlock_all(window_), MPI_SUCCESS); }
   operator MPI_Win() const noexcept { return window_; }
-  [[nodiscard]] const PartedWindow& parted() const noexcept { return window_; }
+  /// What this rank finds in its own part, when all that it has begun there is complete.
+  template <class V>
+  void get(V& values, int count, MPI_Datatype type, MPI_Aint displacement = 0) const {
+    const int me = world_rank();
+    EXPECT_EQ(MPI_Win_flush(me, window_), MPI_SUCCESS);
+    EXPECT_EQ(MPI_Get(&values, count, type, me, displacement, count, type, window_), MPI_SUCCESS);
+    EXPECT_EQ(MPI_Win_flush(me, window_), MPI_SUCCESS);
+  }
 
  private:
   PartedWindow window_;
@@ -75,8 +82,7 @@ void sums_are_exact(MPI_Datatype type, std::size_t shift) {
     }
   });
   Numbers<V> sums;
-  EXPECT_EQ(MPI_Get(sums.values.data(), kElements, type, me, static_cast<MPI_Aint>(shift), kElements, type, window),
-            MPI_SUCCESS);
+  window.get(sums, kElements, type, static_cast<MPI_Aint>(shift));
   EXPECT_EQ(failures, 0);
   const auto total = static_cast<V>(static_cast<float>(kThreads * kSteps));
   EXPECT_EQ(sums, all(total)) << "width " << sizeof(V) << ", shift " << shift;
@@ -123,7 +129,7 @@ void turns_are_taken(MPI_Datatype type, std::size_t shift) {
     }
   });
   V sum{0};
-  EXPECT_EQ(MPI_Get(&sum, 1, type, me, place, 1, type, window), MPI_SUCCESS);
+  window.get(sum, 1, type, place);
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(sum, kThreads * kTurns);
 }
@@ -144,16 +150,18 @@ TEST(ThreadsPassive, TheLargestValueAndItsLowestPlaceStay) {
   const int me = world_rank();
   const Pair smallest{-1, 1 << 20};
   EXPECT_EQ(MPI_Put(&smallest, 1, MPI_DOUBLE_INT, me, 0, 1, MPI_DOUBLE_INT, window), MPI_SUCCESS);
+  EXPECT_EQ(MPI_Win_flush(me, window), MPI_SUCCESS);
   std::atomic<int> failures{0};
   in_threads([&](int thread) {
     for (int step = 0; step < kSteps; ++step) {
       const Pair mine{static_cast<double>(step), 10 * step + thread};
-      if (MPI_Accumulate(&mine, 1, MPI_DOUBLE_INT, me, 0, 1, MPI_DOUBLE_INT, MPI_MAXLOC, window) != MPI_SUCCESS)
+      if (MPI_Accumulate(&mine, 1, MPI_DOUBLE_INT, me, 0, 1, MPI_DOUBLE_INT, MPI_MAXLOC, window) != MPI_SUCCESS ||
+          MPI_Win_flush_local(me, window) != MPI_SUCCESS)
         ++failures;
     }
   });
   Pair largest{};
-  EXPECT_EQ(MPI_Get(&largest, 1, MPI_DOUBLE_INT, me, 0, 1, MPI_DOUBLE_INT, window), MPI_SUCCESS);
+  window.get(largest, 1, MPI_DOUBLE_INT);
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(largest.value, kSteps - 1);
   EXPECT_EQ(largest.place, 10 * (kSteps - 1));
@@ -163,6 +171,7 @@ TEST(ThreadsPassive, TheFirstAtomicsOfAWindowByAllAtOnce) {
   // What atomics need of a window is made at the first of them: here by several threads at the same moment, and in
   // every second round by one after another with nothing between them that orders memory.
   using Wide = std::complex<long double>;  // which needs a lock
+  const Wide one = 1;
   for (int round = 0; round < 10; ++round) {
     const PartedWindow window{kKinds[static_cast<std::size_t>(3 + round % 3)], sizeof(Wide)};
     const int target = window.target(world_rank());
@@ -170,7 +179,6 @@ TEST(ThreadsPassive, TheFirstAtomicsOfAWindowByAllAtOnce) {
     std::atomic<int> failures{0}, finished{0};
     window.fence();
     in_threads([&](int thread) {
-      const Wide one = 1;
       while (round % 2 != 0 && finished.load(std::memory_order_relaxed) < thread) std::this_thread::yield();
       if (MPI_Accumulate(&one, 1, MPI_C_LONG_DOUBLE_COMPLEX, target, place, 1, MPI_C_LONG_DOUBLE_COMPLEX, MPI_SUM,
                          window) != MPI_SUCCESS)
@@ -197,10 +205,12 @@ TEST(ThreadsPassive, EachPutsFlushesAndGetsInAPartOfItsOwn) {
       std::vector<std::byte> sent(kBytes), received(kBytes);
       for (std::size_t i = 0; i < kBytes; ++i) sent[i] = pattern(thread, me, i, round);
       const MPI_Aint place = thread * static_cast<MPI_Aint>(kBytes);
-      const bool good = MPI_Put(sent.data(), kBytes, MPI_BYTE, me, place, kBytes, MPI_BYTE, window) == MPI_SUCCESS &&
-                        (round % 2 == 0 ? MPI_Win_flush(me, window) : MPI_Win_flush_all(window)) == MPI_SUCCESS &&
-                        MPI_Win_sync(window) == MPI_SUCCESS &&
-                        MPI_Get(received.data(), kBytes, MPI_BYTE, me, place, kBytes, MPI_BYTE, window) == MPI_SUCCESS;
+      const bool good =
+          MPI_Put(sent.data(), kBytes, MPI_BYTE, me, place, kBytes, MPI_BYTE, window) == MPI_SUCCESS &&
+          (round % 2 == 0 ? MPI_Win_flush(me, window) : MPI_Win_flush_all(window)) == MPI_SUCCESS &&
+          MPI_Win_sync(window) == MPI_SUCCESS &&
+          MPI_Get(received.data(), kBytes, MPI_BYTE, me, place, kBytes, MPI_BYTE, window) == MPI_SUCCESS &&
+          MPI_Win_flush_local(me, window) == MPI_SUCCESS;
       if (!good || sent != received) ++failures;
     }
   });
@@ -218,7 +228,8 @@ TEST(ThreadsPassive, EachLocksAndUnlocksWindowsOfItsOwn) {
     for (int step = 0; step < 100; ++step) {
       long count = -1;
       bool good = MPI_Win_lock(MPI_LOCK_EXCLUSIVE, target, 0, window) == MPI_SUCCESS &&
-                  MPI_Get(&count, 1, MPI_LONG, target, 0, 1, MPI_LONG, window) == MPI_SUCCESS;
+                  MPI_Get(&count, 1, MPI_LONG, target, 0, 1, MPI_LONG, window) == MPI_SUCCESS &&
+                  MPI_Win_flush_local(target, window) == MPI_SUCCESS;
       ++count;
       good = good && MPI_Put(&count, 1, MPI_LONG, target, 0, 1, MPI_LONG, window) == MPI_SUCCESS &&
              MPI_Win_unlock(target, window) == MPI_SUCCESS;
@@ -283,7 +294,8 @@ TEST(ThreadsPassive, OneSetsTheInfoWhileOthersAskAndWork) {
                MPI_Win_shared_query(window, me, &size, &unit, &base) == MPI_SUCCESS && size == 64;
       } else {
         const int value = step;
-        good = MPI_Accumulate(&value, 1, MPI_INT, me, 0, 1, MPI_INT, MPI_MAX, window) == MPI_SUCCESS;
+        good = MPI_Accumulate(&value, 1, MPI_INT, me, 0, 1, MPI_INT, MPI_MAX, window) == MPI_SUCCESS &&
+               MPI_Win_flush(me, window) == MPI_SUCCESS;
       }
       if (!good) ++failures;
     }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,15 @@ struct Kind {
   }
 };
 
+/// Whether this process maps the memory of a part of a window of `kind`: that of a NAM it reaches over the fabric if it
+/// is told to, and that of a node's store it maps.
+[[nodiscard]] inline bool is_mapped(const Kind& kind, int owner) {
+  const char* const path = std::getenv("PSNAM_PATH");
+  if (path == nullptr || std::string{path} != "fabric") return true;
+  const int holder = std::string{kind.structure} == "managed_distributed" ? owner : 0;
+  return kind.manifestation_of(holder) != "psnam_manifestation_libnam";
+}
+
 inline constexpr std::array<Kind, 9> kKinds{{
     {"libnam", "raw_and_flat"},
     {"libnam", "managed_contiguous"},
@@ -91,7 +101,8 @@ class PartedWindow {
   [[nodiscard]] MPI_Aint displacement(int owner, std::size_t units = 0) const noexcept {
     return static_cast<MPI_Aint>((flat_ ? static_cast<std::size_t>(owner) * part_units_ : 0) + units);
   }
-  /// The bytes of the part of `owner`; inside an epoch in which nobody writes there.
+  /// The bytes of the part of `owner`; inside an epoch in which nobody writes there. They are there when the epoch has
+  /// ended, or after a flush, and not before: the get may be under way, into the vector's memory.
   [[nodiscard]] std::vector<std::byte> read(int owner, std::size_t bytes) const {
     std::vector<std::byte> part(bytes, std::byte{0xEE});
     const int count = static_cast<int>(bytes);

@@ -46,7 +46,8 @@ class Site:
         self.folder = tempfile.mkdtemp(prefix="psnam-test-", dir="/dev/shm")
         self.stores = {node: os.path.join(self.folder, "store-" + node) for node in nodes}
         self.manager = Manager(namd, self.folder, namd_options) if namd else None
-        self.paths = PATHS[paths]
+        # On several nodes nobody may insist on mapping: what lies in the store of another node he cannot map.
+        self.paths = tuple("auto" if path == "mapped" and len(nodes) > 1 else path for path in PATHS[paths])
 
     def __enter__(self):
         try:

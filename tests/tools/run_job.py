@@ -28,6 +28,7 @@ def main():
         env = dict(pair.split("=", 1) for pair in arguments.env)
         if namd:
             env["TEST_JOB_PATHS"] = arguments.manager
+            env["TEST_MANAGER_STORE"] = site.manager.store
         result = site.job(nodes, arguments.program, env, arguments.timeout)
         print(result.output)
         if result.timed_out:
