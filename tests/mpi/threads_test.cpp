@@ -1,5 +1,7 @@
 // MPI_THREAD_MULTIPLE: threads that share a window, threads with a window each, and types that come and go beside them.
+#include <array>
 #include <atomic>
+#include <numeric>
 
 #include "threads.hpp"
 #include "window.hpp"
@@ -19,11 +21,13 @@ TEST(Threads, AllPutToPlacesOfTheirOwnInOneWindow) {
   const int me = world_rank();
   const int next = (me + 1) % world_size();
   const int previous = (me + world_size() - 1) % world_size();
+  std::vector<int> values(kThreads * kPuts);
+  std::iota(values.begin(), values.end(), me * kThreads * kPuts);
   std::atomic<int> failures{0};
   window.fence();
   in_threads([&](int thread) {
     for (int i = 0; i < kPuts; ++i) {
-      const int value = (me * kThreads + thread) * kPuts + i;
+      const int& value = values[static_cast<std::size_t>(thread * kPuts + i)];
       if (MPI_Put(&value, 1, MPI_INT, next, thread * kPuts + i, 1, MPI_INT, window) != MPI_SUCCESS) ++failures;
     }
   });
@@ -65,9 +69,11 @@ TEST(Threads, TheFirstTouchOfARegionByAllAtOnce) {
     const int me = world_rank();
     const int next = (me + 1) % world_size();
     std::atomic<int> failures{0};
+    std::array<int, kThreads> values{};
+    std::iota(values.begin(), values.end(), round * 100);
     window.fence();
     in_threads([&](int thread) {
-      const int value = round * 100 + thread;
+      const int& value = values[static_cast<std::size_t>(thread)];
       if (MPI_Put(&value, 1, MPI_INT, next, thread, 1, MPI_INT, window) != MPI_SUCCESS) ++failures;
     });
     window.fence();
@@ -116,7 +122,7 @@ TEST(Threads, TypesAreMadeUsedAndFreedByAllAtOnce) {
   const int next = (me + 1) % world_size();
   const int previous = (me + world_size() - 1) % world_size();
   std::atomic<int> failures{0};
-  window.fence();
+  ASSERT_EQ(MPI_Win_lock_all(0, window), MPI_SUCCESS);
   in_threads([&](int thread) {
     for (int round = 0; round < kRounds; ++round) {
       // The stride changes from round to round, so that a layout of an earlier type under the same handle would be
@@ -127,23 +133,27 @@ TEST(Threads, TypesAreMadeUsedAndFreedByAllAtOnce) {
       MPI_Type_commit(&type);
       const std::array<int, 3> sent{round, -round, me};
       if (MPI_Put(sent.data(), 3, MPI_INT, next, thread * kPlaces, 1, type, window) != MPI_SUCCESS) ++failures;
+      if (MPI_Win_flush(next, window) != MPI_SUCCESS) ++failures;
       std::array<int, 3> back{};
-      if (MPI_Get(back.data(), 3, MPI_INT, next, thread * kPlaces, 1, type, window) != MPI_SUCCESS || back != sent)
-        ++failures;
+      if (MPI_Get(back.data(), 3, MPI_INT, next, thread * kPlaces, 1, type, window) != MPI_SUCCESS) ++failures;
+      if (MPI_Win_flush(next, window) != MPI_SUCCESS || back != sent) ++failures;
       MPI_Type_free(&type);
     }
   });
+  ASSERT_EQ(MPI_Win_unlock_all(window), MPI_SUCCESS);
   window.fence();
   EXPECT_EQ(failures, 0);
-  for (int thread = 0; thread < kThreads; ++thread) {
-    const int stride = 1 + (kRounds - 1 + thread) % 20;
-    std::array<int, kPlaces> received{};
-    EXPECT_EQ(MPI_Get(received.data(), kPlaces, MPI_INT, me, thread * kPlaces, kPlaces, MPI_INT, window), MPI_SUCCESS);
-    EXPECT_EQ(received[0], kRounds - 1);
-    EXPECT_EQ(received[static_cast<std::size_t>(stride)], 1 - kRounds);
-    EXPECT_EQ(received[static_cast<std::size_t>(2 * stride)], previous);
-  }
+  std::vector<int> received(kThreads * kPlaces);
+  EXPECT_EQ(MPI_Get(received.data(), kThreads * kPlaces, MPI_INT, me, 0, kThreads * kPlaces, MPI_INT, window),
+            MPI_SUCCESS);
   window.fence(MPI_MODE_NOSUCCEED);
+  for (int thread = 0; thread < kThreads; ++thread) {
+    const int* const part = &received[static_cast<std::size_t>(thread * kPlaces)];
+    const int stride = 1 + (kRounds - 1 + thread) % 20;
+    EXPECT_EQ(part[0], kRounds - 1);
+    EXPECT_EQ(part[stride], 1 - kRounds);
+    EXPECT_EQ(part[2 * stride], previous);
+  }
 }
 
 TEST(Threads, EachMakesAndFreesWindowsOnACommunicatorOfItsOwn) {
