@@ -79,6 +79,11 @@ Result<format::WindowRecord> Client::get(std::uint64_t window_id) {
   return std::move(found.window);
 }
 
+std::shared_ptr<const void> Client::share(std::uint64_t window_id, AccessRight right) {
+  link_->hold({.id = window_id, .right = right, .shown = fmt::format("the window {}", window_id)});
+  return {link_.get(), [link = link_, window_id](const void*) { link->let_go(window_id); }};
+}
+
 Result<std::uint64_t> Client::duplicate(std::uint64_t use_id) {
   PSNAM_TRY(const std::uint64_t use, link_->use(use_id));
   PSNAM_TRY(const auto copy, link_->ask<reply::Number>(request::Duplicate{use}));

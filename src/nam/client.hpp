@@ -30,6 +30,7 @@ class Client final : public Service {
                          std::span<const format::ProcessIdentity> users) override;
   Result<format::WindowRecord> get(std::uint64_t window_id) override;
   Result<std::uint64_t> duplicate(std::uint64_t use_id) override;
+  [[nodiscard]] std::shared_ptr<const void> share(std::uint64_t window_id, AccessRight right) override;
   Status close(std::uint64_t use_id) override;
 
   Result<AllocationUse> allocate(const AllocationRequest& request,

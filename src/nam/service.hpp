@@ -100,6 +100,10 @@ class WindowService {
   /// Another use of the same window by the same processes, to be ended on its own; returns its id.
   virtual Result<std::uint64_t> duplicate(std::uint64_t use_id) = 0;
 
+  /// Of a process that is in a use which another process has taken for both: as long as it keeps what is returned, it
+  /// finds the window again after the service was lost, as the other one does.
+  [[nodiscard]] virtual std::shared_ptr<const void> share(std::uint64_t window_id, AccessRight right) = 0;
+
   /// Ends a use; releases the window if it is volatile, this was the last one and it has no child. Idempotent.
   virtual Status close(std::uint64_t use_id) = 0;
 };

@@ -120,6 +120,8 @@ class Store final : public Service {
                          std::span<const format::ProcessIdentity> users) override;
   Result<format::WindowRecord> get(std::uint64_t window_id) override;
   Result<std::uint64_t> duplicate(std::uint64_t use_id) override;
+  /// It is never lost.
+  [[nodiscard]] std::shared_ptr<const void> share(std::uint64_t, AccessRight) override { return nullptr; }
   Status close(std::uint64_t use_id) override;
 
   Result<AllocationUse> allocate(const AllocationRequest& request,

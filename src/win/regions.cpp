@@ -14,6 +14,9 @@ Regions::Regions(const format::WindowRecord& record, std::span<const Seat> seats
     targets_[rank].displacement_unit = record.regions[rank].displacement_unit;
     targets_[rank].seat = seat_at(seats, record.regions[rank].node);
   }
+  const auto right = protection == Protection::read_only ? nam::AccessRight::read_only : nam::AccessRight::read_write;
+  for (const Seat& seat : seats)
+    if (!seat.speaks) shares_.push_back(seat.service->share(seat.window_id, right));
 }
 
 Regions::Part Regions::part_of(std::size_t rank) const noexcept {

@@ -87,6 +87,7 @@ class Regions {
 
   const format::WindowRecord& record_;
   Protection protection_;
+  std::vector<std::shared_ptr<const void>> shares_;  ///< of the uses that others have taken for this process
   std::size_t count_;
   std::unique_ptr<Target[]> targets_;
   std::shared_mutex mutex_;
