@@ -157,7 +157,7 @@ struct ParityShape {
   [[nodiscard]] constexpr std::uint32_t window() const noexcept {
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(blocks(), 1, kParityWindow));
   }
-  [[nodiscard]] constexpr std::uint64_t team_offset() const noexcept { return kParityPage; }
+  [[nodiscard]] static constexpr std::uint64_t team_offset() noexcept { return kParityPage; }
   [[nodiscard]] constexpr std::uint64_t seats_offset() const noexcept { return team_offset() + sizeof(ParityTeam); }
   [[nodiscard]] constexpr std::uint64_t states_offset() const noexcept {
     return seats_offset() + members * sizeof(ParitySeat);

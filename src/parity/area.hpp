@@ -125,8 +125,8 @@ class Area {
   [[nodiscard]] format::ParitySeat& seat(std::uint32_t member) const noexcept;
   [[nodiscard]] format::ParityTile& tile(std::uint32_t index) const noexcept;
   [[nodiscard]] std::byte* tile_block(std::uint32_t index, std::uint32_t output) const noexcept;
-  /// Writes the commit record of what the slot has now.
-  void write_commit(const Attempt& attempt) const noexcept;
+  /// Writes the commit record of what the slot has now, where the members have these sizes.
+  void write_commit(const Attempt& attempt, std::span<const std::uint64_t> sizes) const noexcept;
 
  private:
   Area(std::byte* base, const format::ParityHeader& header, Code code);

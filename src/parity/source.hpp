@@ -41,7 +41,7 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  /// Called for bytes whose checksum holds, in rising order for each member.
+  /// Called for bytes whose checksum holds; blocks of damaged stripes come after the others.
   [[nodiscard]] virtual Status put(const Extent& extent, const std::byte* from) = 0;
 };
 
