@@ -16,8 +16,9 @@ constexpr std::uint32_t kMembers = 3;
 constexpr std::uint64_t kBytes = 200'000;
 
 std::vector<Bytes> data_of(std::uint64_t version) {
-  return random_members(std::vector<std::uint64_t>{kBytes, kBytes - version * 1000, version % 3 == 0 ? 0 : 77'777},
-                        version);
+  return random_members(
+      std::vector<std::uint64_t>{kBytes, kBytes - version * 1000, std::uint64_t{version % 3 == 0 ? 0U : 77'777U}},
+      version);
 }
 
 Deadline in(int milliseconds) { return std::chrono::steady_clock::now() + std::chrono::milliseconds{milliseconds}; }
@@ -69,7 +70,7 @@ TEST_P(ParityKillTogether, AtAnyInstantOfEncodingAndCommittingTheLastCommittedVe
   for (int turn = 0; turn < 150; ++turn) {
     version = fixture.area().newest()->number + 1;
     const std::vector<Bytes> data = data_of(version);
-    const std::uint32_t victim = random() % kMembers;
+    const auto victim = static_cast<std::uint32_t>(random() % kMembers);
     const long instant = 1 + static_cast<long>(random() % 600'000);
     const auto attempt = fixture.area().begin(version);
     ASSERT_TRUE(attempt);
@@ -126,7 +127,7 @@ TEST(ParityKill, AtAnyInstantOfARebuildTheVersionsStay) {
   int killed = 0;
   for (int turn = 0; turn < 100; ++turn) {
     const Attempt attempt = fixture.area().begin_rebuild(version);
-    const std::uint32_t victim = random() % kMembers;
+    const auto victim = static_cast<std::uint32_t>(random() % kMembers);
     const long instant = 1 + static_cast<long>(random() % 500'000);
     std::vector<Child> members;
     for (std::uint32_t member = 0; member < kMembers; ++member)
