@@ -64,7 +64,7 @@ Factors::Factors(std::uint32_t inputs, std::uint32_t outputs, std::vector<std::u
 
 void Factors::combine(std::size_t bytes, std::span<const std::byte* const> inputs,
                       std::span<std::byte* const> outputs) const {
-  std::array<unsigned char*, format::kParityMaxPieces> from{}, to{};
+  std::array<unsigned char*, format::kParityMaxPieces> from, to;
   std::ranges::transform(inputs, from.begin(), raw);
   std::ranges::transform(outputs, to.begin(), raw);
   ec_encode_data(static_cast<int>(bytes), static_cast<int>(inputs_), static_cast<int>(outputs_),
@@ -73,7 +73,7 @@ void Factors::combine(std::size_t bytes, std::span<const std::byte* const> input
 
 void Factors::add(std::size_t bytes, std::uint32_t index, const std::byte* input,
                   std::span<std::byte* const> outputs) const {
-  std::array<unsigned char*, format::kParityMaxPieces> to{};
+  std::array<unsigned char*, format::kParityMaxPieces> to;
   std::ranges::transform(outputs, to.begin(), raw);
   ec_encode_data_update(static_cast<int>(bytes), static_cast<int>(inputs_), static_cast<int>(outputs_),
                         static_cast<int>(index), const_cast<unsigned char*>(tables_.data()), raw(input), to.data());
@@ -85,7 +85,7 @@ void Factors::assign(std::size_t bytes, std::uint32_t index, const std::byte* in
     for (std::byte* const output : outputs) std::memcpy(output, input, bytes);
     return;
   }
-  std::array<unsigned char*, format::kParityMaxPieces> to{};
+  std::array<unsigned char*, format::kParityMaxPieces> to;
   std::ranges::transform(outputs, to.begin(), raw);
   unsigned char* from = raw(input);
   ec_encode_data(static_cast<int>(bytes), 1, static_cast<int>(outputs_),

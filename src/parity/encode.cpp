@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "backends/copy.hpp"
 #include "parity/block_pass.hpp"
 #include "parity/finished_parity.hpp"
 #include "parity/team.hpp"
@@ -50,18 +49,18 @@ class Encoding final : public Share {
     const std::size_t block_bytes = area_.shape().block_bytes;
     const std::size_t offset = sums.position * block_bytes;
     const auto block = data_.bytes.subspan(offset, std::min(block_bytes, data_.bytes.size() - offset));
+    StoredParity parity{area_, attempt_.slot, sums.position};
     checksums_[sums.position] =
         pass_over(block, {.factors = &area_.code().encoding(),
                           .input = data_.member,
                           .outputs = sums.blocks,
                           .output_bytes = block_bytes,
                           .assign = sums.tile.filled == 0,
-                          .copy_to = data_.copy_to == nullptr ? nullptr : data_.copy_to + offset});
+                          .finished = sums.last ? parity.places() : std::span<Finished>{},
+                          .copy_to = data_.copy_to == nullptr ? nullptr : data_.copy_to + offset,
+                          .next = data_.bytes.subspan(offset + block.size())});
+    if (sums.last) parity.keep_checksums();
     sums.tile.filled = 1;
-    return {};
-  }
-  Status finish(const Sums& sums) override {
-    store_parity(area_, attempt_.slot, sums.position, sums.blocks);
     return {};
   }
 

@@ -124,33 +124,42 @@ class Pulling {
   }
 
   Status carry_out(const Plan& plan) {
+    StoredParity parity{area_, slot_, plan.block};
     if (plan.kind == Plan::Kind::pull) {
-      PSNAM_CHECK(add_what_is_read(plan, true));
+      PSNAM_CHECK(add_what_is_read(plan, parity.places()));
     } else {
       PSNAM_CHECK(take_over(plan));
       for (const std::uint32_t member : plan.changed) PSNAM_CHECK(take_out(member, plan.block));
-      PSNAM_CHECK(add_what_is_read(plan, false));
+      PSNAM_CHECK(add_what_is_read(plan, {}));
+      // Nothing more comes: no block, and the sums are written.
+      static_cast<void>(pass_over(
+          {}, {.outputs = working_.blocks(), .output_bytes = shape_.block_bytes, .finished = parity.places()}));
       ++(plan.kind == Plan::Kind::keep ? report_.stripes_kept : report_.stripes_updated);
     }
-    store_parity(area_, slot_, plan.block, working_.blocks());
+    parity.keep_checksums();
     return {};
   }
 
-  Status add_what_is_read(const Plan& plan, bool assign) {
+  /// With `finished`, the sums begin with the first and are complete with the last.
+  Status add_what_is_read(const Plan& plan, std::span<Finished> finished) {
     for (const Extent& extent : plan.reads) {
       PSNAM_TRY(const auto bytes, puller_.next());
-      area_.checksums(slot_, extent.member)[plan.block] = use(bytes, extent.member, std::exchange(assign, false));
+      const bool first = &extent == &plan.reads.front(), last = &extent == &plan.reads.back();
+      BlockUse use = use_of(extent.member);
+      use.assign = first && !finished.empty();
+      use.finished = last ? finished : std::span<Finished>{};
+      use.next = puller_.peek();
+      area_.checksums(slot_, extent.member)[plan.block] = pass_over(bytes, use);
       report_.bytes_read += extent.bytes;
     }
     return {};
   }
 
-  std::uint32_t use(std::span<const std::byte> bytes, std::uint32_t member, bool assign) {
-    return pass_over(bytes, {.factors = &area_.code().encoding(),
-                             .input = member,
-                             .outputs = working_.blocks(),
-                             .output_bytes = shape_.block_bytes,
-                             .assign = assign});
+  [[nodiscard]] BlockUse use_of(std::uint32_t member) const {
+    return {.factors = &area_.code().encoding(),
+            .input = member,
+            .outputs = working_.blocks(),
+            .output_bytes = shape_.block_bytes};
   }
 
   /// Parity and checksums of the version before; those of changed members are written over later.
@@ -171,7 +180,7 @@ class Pulling {
     const Extent extent = before(member, block);
     if (extent.bytes == 0) return {};
     const std::byte* const bytes = changes_->before(extent, base_->number);
-    if (bytes == nullptr || use({bytes, extent.bytes}, member, false) != base_checksum(member, block))
+    if (bytes == nullptr || pass_over({bytes, extent.bytes}, use_of(member)) != base_checksum(member, block))
       return changed_meanwhile({member, block});
     return {};
   }

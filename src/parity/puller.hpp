@@ -21,6 +21,11 @@ class Puller {
 
   /// The bytes of the next one, until the next call.
   [[nodiscard]] Result<std::span<const std::byte>> next();
+  /// Those after it, where they can be seen in place; else empty.
+  [[nodiscard]] std::span<const std::byte> peek() const noexcept {
+    if (pulls_.empty() || pulls_.front().view == nullptr) return {};
+    return {pulls_.front().view, pulls_.front().extent.bytes};
+  }
 
  private:
   struct Pull {

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 
+#include "backends/copy.hpp"
 #include "parity/block_pass.hpp"
 #include "parity/patterns.hpp"
 #include "parity/team.hpp"
@@ -57,8 +57,6 @@ class Member final : public Share {
   bool expects(std::uint32_t member, std::uint64_t position) override {
     return position < positions() && mine(at(position).sources, member) != 0;
   }
-  Status finish(const Sums& /*sums*/) override { return {}; }
-
   Status add(const Sums& sums) override {
     const std::uint64_t block = block_at(sums.position);
     const Recovery& recovery = at(sums.position);
@@ -69,7 +67,8 @@ class Member final : public Share {
                                                                    .input = input,
                                                                    .outputs = sums.blocks.first(recovery.lost.size()),
                                                                    .output_bytes = shape_.block_bytes,
-                                                                   .assign = sums.tile.filled == 0});
+                                                                   .assign = sums.tile.filled == 0,
+                                                                   .next = after(piece, block)});
       sums.tile.filled = 1;
       if (sum == area_.checksums(version_.slot, piece)[block]) continue;
       if (repairs_) return damaged_now({piece, block});
@@ -87,8 +86,10 @@ class Member final : public Share {
       const std::uint32_t piece = recovery.lost[output];
       if (keeper(piece) != data_.member) continue;
       const std::span<std::byte> place = bytes_of(piece, block);
-      if (!patterns_.holds(piece, block, {sums.blocks[output], place.size()})) return wrong_result({piece, block});
-      std::memcpy(place.data(), sums.blocks[output], place.size());
+      // Another core has written it; the pass asks for it ahead.
+      if (pass_over({sums.blocks[output], place.size()}, {}) != area_.checksums(version_.slot, piece)[block])
+        return wrong_result({piece, block});
+      backends::detail::copy_streaming(place.data(), sums.blocks[output], place.size());
     }
     return {};
   }
@@ -125,8 +126,14 @@ class Member final : public Share {
     const Extent extent = extent_of(shape_, piece, block, version_.sizes[piece]);
     return data_.bytes.subspan(extent.offset, extent.bytes);
   }
+  /// What this process reads after a block of a piece.
+  [[nodiscard]] std::span<const std::byte> after(std::uint32_t piece, std::uint64_t block) const {
+    return block + 1 < patterns_.blocks_of(piece) ? bytes_of(piece, block + 1) : std::span<std::byte>{};
+  }
   void check(std::uint32_t piece, std::uint64_t block) {
-    if (!patterns_.holds(piece, block, bytes_of(piece, block))) note_damage({piece, block});
+    if (pass_over(bytes_of(piece, block), {.next = after(piece, block)}) !=
+        area_.checksums(version_.slot, piece)[block])
+      note_damage({piece, block});
   }
   void note_damage(const BadBlock& bad) {
     format::ParityTeam& team = area_.team();

@@ -87,7 +87,8 @@ class Rebuilding {
                                                   .input = input,
                                                   .outputs = working_.blocks().first(recovery.lost.size()),
                                                   .output_bytes = shape_.block_bytes,
-                                                  .assign = std::exchange(assign, false)});
+                                                  .assign = std::exchange(assign, false),
+                                                  .next = puller.peek()});
       if (sum == area_.checksums(version_.slot, piece)[block]) continue;
       bad_[block].push_back({piece, block});
       whole = false;

@@ -91,7 +91,10 @@ class Pass {
     std::array<std::byte*, format::kParityMaxPieces> blocks{};
     for (std::uint32_t output = 0; output < area_.shape().parities; ++output)
       blocks[output] = area_.tile_block(index, output);
-    const Sums sums{place.position, {blocks.data(), area_.shape().parities}, tile};
+    const Sums sums{place.position,
+                    {blocks.data(), area_.shape().parities},
+                    tile,
+                    state.done + place.part.adds == place.part.all_add};
     Status worked = adds ? add(sums, state, place.part) : share_.take(sums);
     if (!worked) return team_.give_up(member_, worked.take_error());
     if (!adds) state.done = static_cast<std::uint16_t>(state.done + place.part.takes);
@@ -108,7 +111,6 @@ class Pass {
     PSNAM_CHECK(share_.add(sums));
     sums.tile.seen[member_ / 64].fetch_or(std::uint64_t{1} << member_ % 64, std::memory_order_relaxed);
     state.done = static_cast<std::uint16_t>(state.done + part.adds);
-    if (state.done == part.all_add) return share_.finish(sums);
     return {};
   }
 

@@ -32,6 +32,7 @@ struct Sums {
   std::uint64_t position = 0;
   std::span<std::byte* const> blocks;  ///< as many as there are parities
   format::ParityTile& tile;
+  bool last = false;  ///< what is added now is all that is missing
 };
 
 /// What a process brings to a pass. Each function but expects() is called holding the tile.
@@ -44,8 +45,6 @@ class Share {
   [[nodiscard]] virtual Part part(std::uint64_t position) = 0;
   /// Adds everything of this process; `sums.tile.filled` says whether the sums are something yet.
   [[nodiscard]] virtual Status add(const Sums& sums) = 0;
-  /// All has been added; called once, by the process that added last.
-  [[nodiscard]] virtual Status finish(const Sums& sums) = 0;
   [[nodiscard]] virtual Status take(const Sums& sums) = 0;
   /// Whether `member` adds something, for messages.
   [[nodiscard]] virtual bool expects(std::uint32_t member, std::uint64_t position) = 0;
