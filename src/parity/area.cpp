@@ -23,7 +23,7 @@ Status check_shape(const ParityShape& shape) {
   return Error{
       psnam::Code::invalid_argument,
       fmt::format("a parity area for {} bytes a member in blocks of {}: a block is a power of two from {} to {}, "
-                  "and a member has at most {} bytes and 2^32 - 33 blocks",
+                  "and a member has at most {} bytes and 2^32 - 129 blocks",
                   shape.capacity_bytes, shape.block_bytes, format::kParityMinBlock, format::kParityMaxBlock,
                   format::kParityMaxCapacity)};
 }

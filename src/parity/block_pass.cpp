@@ -31,6 +31,7 @@ class Pass {
 
   std::uint32_t run() noexcept {
     std::uint32_t sum = 0;
+    for (std::size_t at = 0; at < kSumsAhead; at += kPiece) ask_for_sums(at);
     for (std::size_t at = 0; at < block_.size(); at += kPiece) {
       ask_for_next_group(at);
       ask_for_sums(at + kSumsAhead);
@@ -62,8 +63,9 @@ class Pass {
   }
   [[gnu::always_inline]] void ask_for_sums(std::size_t at) const noexcept {
     if (at >= use_.output_bytes) return;
+    const std::size_t bytes = std::min(kPiece, use_.output_bytes - at);
     for (const std::byte* const output : use_.outputs)
-      for (std::size_t line = 0; line < kPiece; line += kLine) __builtin_prefetch(output + at + line, 0, 2);
+      for (std::size_t line = 0; line < bytes; line += kLine) __builtin_prefetch(output + at + line, 0, 2);
   }
 
   void give(std::span<const std::byte> piece, std::size_t at) const noexcept {
