@@ -1,0 +1,258 @@
+// The members' common rebuild. A first pass over the stripes that the lost members have, as if nothing were damaged,
+// verifying all that is used; beside it each member verifies what the pass does not use of its own data and of the
+// parities it looks after. Damaged blocks go to a list in the area, and their stripes are left. Then, with the list
+// known to all, a second pass over those stripes alone, in which the damaged blocks are lost too.
+#include "parity/rebuild.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "backends/copy.hpp"
+#include "parity/block_pass.hpp"
+#include "parity/patterns.hpp"
+#include "parity/team.hpp"
+#include "parity/tile_pass.hpp"
+#include "parity/working_stripe.hpp"
+
+namespace psnam::parity {
+namespace {
+
+/// A stripe that is worked on again, and how.
+struct Repair {
+  std::uint64_t block;
+  Recovery recovery;
+};
+
+class Member final : public Share {
+ public:
+  Member(Area& area, const Version& version, const MemberBuffer& data, std::vector<std::uint32_t> lost)
+      : area_{area},
+        shape_{area.shape()},
+        version_{version},
+        data_{data},
+        patterns_{area, version, lost},
+        first_blocks_{patterns_.lost_blocks()} {}
+
+  [[nodiscard]] const Patterns& patterns() const noexcept { return patterns_; }
+  /// From now on these are the positions.
+  void repair(std::vector<Repair> repairs) { repairs_ = std::move(repairs); }
+
+  /// Who reads, checks and repairs a piece: a member its own data, and those without data the parities.
+  [[nodiscard]] std::uint32_t keeper(std::uint32_t piece) const noexcept {
+    if (piece < shape_.members) return piece;
+    const auto& lost = patterns_.lost();
+    const std::uint32_t parity = piece - shape_.members;
+    return lost.empty() ? parity % shape_.members : lost[parity % lost.size()];
+  }
+
+  std::uint64_t positions() const override { return repairs_ ? repairs_->size() : first_blocks_; }
+
+  Part part(std::uint64_t position) override {
+    const Recovery& recovery = at(position);
+    return {mine(recovery.sources, data_.member), mine(recovery.lost, data_.member),
+            static_cast<std::uint32_t>(recovery.sources.size()), static_cast<std::uint32_t>(recovery.lost.size())};
+  }
+  bool expects(std::uint32_t member, std::uint64_t position) override {
+    return position < positions() && mine(at(position).sources, member) != 0;
+  }
+  Status add(const Sums& sums) override {
+    const std::uint64_t block = block_at(sums.position);
+    const Recovery& recovery = at(sums.position);
+    for (std::uint32_t input = 0; input < recovery.sources.size(); ++input) {
+      const std::uint32_t piece = recovery.sources[input];
+      if (keeper(piece) != data_.member) continue;
+      const std::uint32_t sum = pass_over(bytes_of(piece, block), {.factors = &recovery.factors,
+                                                                   .input = input,
+                                                                   .outputs = sums.blocks.first(recovery.lost.size()),
+                                                                   .output_bytes = shape_.block_bytes,
+                                                                   .assign = sums.tile.filled == 0,
+                                                                   .next = after(piece, block)});
+      sums.tile.filled = 1;
+      if (sum == area_.checksums(version_.slot, piece)[block]) continue;
+      if (repairs_) return damaged_now({piece, block});
+      sums.tile.damaged = 1;
+      note_damage({piece, block});
+    }
+    return {};
+  }
+
+  Status take(const Sums& sums) override {
+    if (sums.tile.damaged != 0) return {};
+    const std::uint64_t block = block_at(sums.position);
+    const Recovery& recovery = at(sums.position);
+    for (std::uint32_t output = 0; output < recovery.lost.size(); ++output) {
+      const std::uint32_t piece = recovery.lost[output];
+      if (keeper(piece) != data_.member) continue;
+      const std::span<std::byte> place = bytes_of(piece, block);
+      // Another core has written it; the pass asks for it ahead.
+      if (pass_over({sums.blocks[output], place.size()}, {}) != area_.checksums(version_.slot, piece)[block])
+        return wrong_result({piece, block});
+      backends::detail::copy_streaming(place.data(), sums.blocks[output], place.size());
+    }
+    return {};
+  }
+
+  /// What the first pass does not look at.
+  void check_the_rest() {
+    if (!data_.lost)
+      for (std::uint64_t block = first_blocks_; block < patterns_.blocks_of(data_.member); ++block)
+        check(data_.member, block);
+    for (std::uint32_t piece = shape_.members; piece < shape_.pieces(); ++piece) {
+      if (keeper(piece) != data_.member) continue;
+      for (std::uint64_t block = 0; block < patterns_.blocks_of(piece); ++block) {
+        const bool used = block < first_blocks_ &&
+                          std::ranges::find(patterns_.at(block).sources, piece) != patterns_.at(block).sources.end();
+        if (!used) check(piece, block);
+      }
+    }
+  }
+
+ private:
+  const Recovery& at(std::uint64_t position) {
+    return repairs_ ? (*repairs_)[position].recovery : patterns_.at(position);
+  }
+  [[nodiscard]] std::uint64_t block_at(std::uint64_t position) const {
+    return repairs_ ? (*repairs_)[position].block : position;
+  }
+  [[nodiscard]] std::uint32_t mine(const std::vector<std::uint32_t>& pieces, std::uint32_t member) const {
+    return static_cast<std::uint32_t>(
+        std::ranges::count_if(pieces, [&](std::uint32_t piece) { return keeper(piece) == member; }));
+  }
+  [[nodiscard]] std::span<std::byte> bytes_of(std::uint32_t piece, std::uint64_t block) const {
+    if (piece >= shape_.members)
+      return {area_.parity_block(version_.slot, piece - shape_.members, block), shape_.block_bytes};
+    const Extent extent = extent_of(shape_, piece, block, version_.sizes[piece]);
+    return data_.bytes.subspan(extent.offset, extent.bytes);
+  }
+  /// What this process reads after a block of a piece.
+  [[nodiscard]] std::span<const std::byte> after(std::uint32_t piece, std::uint64_t block) const {
+    return block + 1 < patterns_.blocks_of(piece) ? bytes_of(piece, block + 1) : std::span<std::byte>{};
+  }
+  void check(std::uint32_t piece, std::uint64_t block) {
+    if (pass_over(bytes_of(piece, block), {.next = after(piece, block)}) !=
+        area_.checksums(version_.slot, piece)[block])
+      note_damage({piece, block});
+  }
+  void note_damage(const BadBlock& bad) {
+    format::ParityTeam& team = area_.team();
+    const std::uint32_t place = team.bad_blocks.fetch_add(1);
+    if (place < format::kParityBadBlocks) team.bad[place] = {bad.piece, 0, bad.block};
+  }
+  [[nodiscard]] Error damaged_now(const BadBlock& bad) const {
+    return Error{psnam::Code::corrupt, fmt::format("version {} of parity area '{}': {} was whole and is damaged now",
+                                                   version_.number, area_.name(), describe(bad, shape_.members))};
+  }
+  [[nodiscard]] Error wrong_result(const BadBlock& bad) const {
+    return Error{psnam::Code::corrupt,
+                 fmt::format("version {} of parity area '{}': what comes out for {} has not its checksum",
+                             version_.number, area_.name(), describe(bad, shape_.members))};
+  }
+
+  Area& area_;
+  const format::ParityShape& shape_;
+  const Version& version_;
+  const MemberBuffer& data_;
+  Patterns patterns_;
+  std::uint64_t first_blocks_;
+  std::optional<std::vector<Repair>> repairs_;
+};
+
+Status check(const Area& area, const Version& version, const MemberBuffer& data) {
+  if (data.bytes.size() != version.sizes[data.member])
+    return Error{psnam::Code::size,
+                 fmt::format("member {} has a buffer of {} bytes, in version {} of parity area '{}' it has {}",
+                             data.member, data.bytes.size(), version.number, area.name(), version.sizes[data.member])};
+  return {};
+}
+
+std::vector<std::uint32_t> lost_members(const Area& area) {
+  std::vector<std::uint32_t> lost;
+  for (std::uint32_t member = 0; member < area.shape().members; ++member)
+    if (area.seat(member).lost.load() != 0) lost.push_back(member);
+  return lost;
+}
+
+/// The list in the area, by stripe. It was written by all members, of whom nothing is believed.
+Result<std::map<std::uint64_t, std::vector<BadBlock>>> damage(const Area& area, const Patterns& patterns) {
+  const format::ParityTeam& team = area.team();
+  const std::uint32_t count = team.bad_blocks.load();
+  if (count > format::kParityBadBlocks)
+    return Error{psnam::Code::corrupt,
+                 fmt::format("parity area '{}': {} blocks are damaged; a common rebuild repairs at "
+                             "most {}, one process that reads all members any number",
+                             area.name(), count, format::kParityBadBlocks)};
+  std::map<std::uint64_t, std::vector<BadBlock>> stripes;
+  for (std::uint32_t index = 0; index < count; ++index) {
+    const BadBlock bad{team.bad[index].piece, team.bad[index].block};
+    if (bad.piece >= area.shape().pieces() || bad.block >= patterns.blocks_of(bad.piece))
+      return Error{psnam::Code::corrupt, fmt::format("parity area '{}': its list of damage names piece {} block {}",
+                                                     area.name(), bad.piece, bad.block)};
+    stripes[bad.block].push_back(bad);
+  }
+  for (auto& [block, bad] : stripes) std::ranges::sort(bad);
+  return stripes;
+}
+
+/// The second pass. Every member comes to the same stripes, and to the same refusal.
+Status repair(Area& area, const Team& team, const Attempt& attempt, const MemberBuffer& data, Deadline deadline,
+              Member& member, RebuildReport& report) {
+  PSNAM_TRY(const auto stripes, damage(area, member.patterns()));
+  std::vector<Repair> repairs;
+  for (const auto& [block, bad] : stripes) {
+    PSNAM_TRY(Recovery recovery, member.patterns().with_damage(block, bad));
+    repairs.push_back({block, std::move(recovery)});
+    std::ranges::copy_if(bad, std::back_inserter(report.repaired),
+                         [&](const BadBlock& piece) { return member.keeper(piece.piece) == data.member; });
+  }
+  if (repairs.empty()) return {};
+  if (data.member == 0) {
+    reset_tiles(area);
+    team.arrive(0, Stage::ready);
+  }
+  PSNAM_CHECK(team.await_first(Stage::ready, deadline));
+  member.repair(std::move(repairs));
+  return run_pass(area, attempt, data.member, member, deadline);
+}
+
+Status rebuild_with_team(Area& area, const Team& team, const Attempt& attempt, const Version& version,
+                         const MemberBuffer& data, Deadline deadline, RebuildReport& report) {
+  // Nobody else can know of this; what else is refused, every member refuses alike.
+  if (Status fits = check(area, version, data); !fits) return team.give_up(data.member, fits.take_error());
+  area.seat(data.member).lost = data.lost ? 1 : 0;
+  team.arrive(data.member, Stage::joined);
+  PSNAM_CHECK(team.await_all(Stage::joined, deadline));
+  Member member{area, version, data, lost_members(area)};
+  Status done = member.patterns().can_be_rebuilt();
+  if (done) done = run_pass(area, attempt, data.member, member, deadline);
+  if (done) {
+    member.check_the_rest();
+    team.arrive(data.member, Stage::checked);
+    done = team.await_all(Stage::checked, deadline);
+  }
+  if (done) done = repair(area, team, attempt, data, deadline, member, report);
+  if (!done) {
+    report.repaired.clear();
+    report.older = member.patterns().older();
+    return done;
+  }
+  report.rebuilt = member.patterns().lost();
+  team.arrive(data.member, Stage::done);
+  return team.await_all(Stage::done, deadline);
+}
+
+}  // namespace
+
+Status rebuild_member(Area& area, const Attempt& attempt, const Version& version, const MemberBuffer& data,
+                      Deadline deadline, RebuildReport& report) {
+  report = {.version = version.number, .rebuilt = {}, .repaired = {}, .older = {}};
+  if (data.member >= area.shape().members)
+    return Error{psnam::Code::rank, fmt::format("member {} of parity area '{}', which has {}", data.member, area.name(),
+                                                area.shape().members)};
+  const Team team{area, attempt};
+  PSNAM_CHECK(team.still_on());
+  return rebuild_with_team(area, team, attempt, version, data, deadline, report);
+}
+
+}  // namespace psnam::parity
