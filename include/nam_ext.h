@@ -165,8 +165,8 @@ static inline nam_ext_allocation_t* nam_private_make_cprs(const char* function, 
 static inline nam_ext_allocation_t* nam_alloc_cprs(int root, MPI_Comm comm) {
   return nam_private_make_cprs("nam_alloc_cprs", NULL, 1, 0, root, comm, 0);
 }
-/* The same with a name (at most 127 bytes, NULL: none), the number of lost processes of a NAM that it is to survive, and
- * memory for `bytes` of each process from the beginning. All the same everywhere, but `bytes`. */
+/* The same with a name (at most 127 bytes, NULL: none), the number of lost processes of a NAM that it is to survive,
+ * and memory for `bytes` of each process from the beginning. All the same everywhere, but `bytes`. */
 static inline nam_ext_allocation_t* nam_alloc_cprs_named(const char* name, int parities, size_t bytes, int root,
                                                          MPI_Comm comm) {
   return nam_private_make_cprs("nam_alloc_cprs_named", name, parities, bytes, root, comm, 0);
@@ -180,8 +180,8 @@ static inline nam_ext_allocation_t* nam_reuse_cprs_named(const char* name, int r
 }
 
 /* As the _sync functions; only the beginning is collective, the rest happens while the program goes on, without a call
- * of MPI. The buffer is untouched by the program until nam_wait. `root` and `comm` are as the set was made with; the set
- * knows its processes, so they are not needed. */
+ * of MPI. The buffer is untouched by the program until nam_wait. `root` and `comm` are as the set was made with; the
+ * set knows its processes, so they are not needed. */
 static inline int nam_checkpoint_async(const void* buf, size_t bytes, int root, MPI_Comm comm,
                                        nam_ext_allocation_t* ext, nam_async_request_t* request) {
   (void)root, (void)comm;

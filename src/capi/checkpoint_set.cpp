@@ -100,8 +100,7 @@ Result<std::vector<AreaTicket>> find_areas(const ServicePointer& nam, const Want
     set.areas.push_back(ticket);
     for (const auto& version : area.versions()) set.taken_ns = std::max(set.taken_ns, version.taken_ns);
   }
-  const auto newest =
-      std::ranges::max_element(sets, {}, [](const auto& entry) { return entry.second.taken_ns; });
+  const auto newest = std::ranges::max_element(sets, {}, [](const auto& entry) { return entry.second.taken_ns; });
   if (newest == sets.end())
     return Error{Code::name_not_found,
                  fmt::format("user {} has no set of checkpoints{} of {} processes here that is not in use ({} of them "

@@ -92,8 +92,7 @@ Result<nam_ext_allocation_t*> make(const Team& team, const AskedSet& asked) {
   handle.max_bytes = parity->capacity_bytes();
   handle.ranks = team.size();
   handle.rank = team.rank();
-  return process().checkpoints().add(handle,
-                                     std::make_shared<CheckpointSet>(std::move(parity), process().timeout()));
+  return process().checkpoints().add(handle, std::make_shared<CheckpointSet>(std::move(parity), process().timeout()));
 }
 
 /// A checkpoint or restart that goes on in a thread of its own.
@@ -191,8 +190,7 @@ void drop(nam_ext_allocation_t* handle, int what) {
 
 Status end_checkpoints(nam_ext_allocation_t* handle, CheckpointSet& set) {
   const Team team = set.parity().team();
-  PSNAM_CHECK(
-      team.compare("nam_free_all", {.operation = static_cast<std::int32_t>(Operation::free)}).status());
+  PSNAM_CHECK(team.compare("nam_free_all", {.operation = static_cast<std::int32_t>(Operation::free)}).status());
   PSNAM_CHECK(set.parity().end());
   let_go(handle, team);
   return {};
@@ -213,8 +211,8 @@ nam_ext_allocation_t* nam_private_make_checkpoints(const nam_private_team_t* tea
                                                    int nam_index, int what) {
   return boundary(static_cast<nam_ext_allocation_t*>(nullptr), [&]() -> Result<nam_ext_allocation_t*> {
     PSNAM_CHECK(psnam::checkpoint::Team::check(team));
-    auto made = psnam::capi::make(psnam::checkpoint::Team{*team},
-                                  {function, name, parities, bytes, root, nam_index, what});
+    auto made =
+        psnam::capi::make(psnam::checkpoint::Team{*team}, {function, name, parities, bytes, root, nam_index, what});
     if (!made) team->release(team->communicator);
     return made;
   });
@@ -240,7 +238,8 @@ void nam_private_drop_checkpoints(nam_ext_allocation_t* ext, int what) {
 
 int nam_checkpoint_sync(const void* buf, size_t bytes, nam_ext_allocation_t* ext) {
   return boundary(-1, [&] {
-    return psnam::capi::do_now({"nam_checkpoint_sync", Operation::checkpoint, const_cast<void*>(buf), bytes, true}, ext);
+    return psnam::capi::do_now({"nam_checkpoint_sync", Operation::checkpoint, const_cast<void*>(buf), bytes, true},
+                               ext);
   });
 }
 
@@ -250,9 +249,11 @@ int nam_restart_sync(void* buf, size_t bytes, int data_avail, nam_ext_allocation
   });
 }
 
-int nam_private_start_checkpoint(const void* buf, size_t bytes, nam_ext_allocation_t* ext, nam_async_request_t* request) {
+int nam_private_start_checkpoint(const void* buf, size_t bytes, nam_ext_allocation_t* ext,
+                                 nam_async_request_t* request) {
   return boundary(-1, [&] {
-    return psnam::capi::start({"nam_checkpoint_async", Operation::checkpoint, const_cast<void*>(buf), bytes, true}, ext, request);
+    return psnam::capi::start({"nam_checkpoint_async", Operation::checkpoint, const_cast<void*>(buf), bytes, true}, ext,
+                              request);
   });
 }
 

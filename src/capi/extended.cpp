@@ -87,8 +87,8 @@ Status begin_at_root(const Asked& asked, std::uint64_t bytes, SetRecord& record,
   wanted.size = record.size_bytes;
   PSNAM_TRY(allocation, Allocation::connect(home, wanted));
   if (allocation->details().kind == format::AllocationKind::checkpoint)
-    return Error{Code::invalid_argument, fmt::format("{}: the set of challenge {:016x} is one of checkpoints",
-                                                     asked.function, asked.value)};
+    return Error{Code::invalid_argument,
+                 fmt::format("{}: the set of challenge {:016x} is one of checkpoints", asked.function, asked.value)};
   return {};
 }
 

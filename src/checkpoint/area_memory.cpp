@@ -15,12 +15,12 @@ Result<std::array<format::ProcessIdentity, 1>> this_user(nam::Service& nam) {
 }
 
 Result<nam::Memory> map(nam::Service& nam, const format::AllocationRecord& record) {
-  PSNAM_TRY(nam::Memory memory, nam.open_range(record.root_id, record.root_offset_bytes, record.size_bytes,
-                                               Protection::read_write));
+  PSNAM_TRY(nam::Memory memory,
+            nam.open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write));
   if (memory.remote)
-    return Error{Code::unsupported,
-                 fmt::format("NAM {} is reached over the fabric: parity is made where its memory is mapped",
-                             record.nam_index)};
+    return Error{
+        Code::unsupported,
+        fmt::format("NAM {} is reached over the fabric: parity is made where its memory is mapped", record.nam_index)};
   return memory;
 }
 

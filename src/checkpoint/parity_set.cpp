@@ -47,8 +47,9 @@ std::vector<std::size_t> lost_ranks(const std::vector<Opening>& all) {
 Status check_sizes(const parity::Version& version, const std::vector<Opening>& all) {
   for (std::size_t rank = 0; rank < all.size(); ++rank)
     if (all[rank].bytes != version.sizes[rank])
-      return Error{Code::size, fmt::format("rank {} has a buffer of {} bytes; in version {} of the checkpoint it had {}",
-                                           rank, all[rank].bytes, version.number, version.sizes[rank])};
+      return Error{Code::size,
+                   fmt::format("rank {} has a buffer of {} bytes; in version {} of the checkpoint it had {}", rank,
+                               all[rank].bytes, version.number, version.sizes[rank])};
   return {};
 }
 
@@ -93,12 +94,13 @@ Result<std::unique_ptr<ParitySet>> ParitySet::reuse(const Team& team, ServicePoi
       }
     }
     if (readable.empty() && !unreadable) return unreadable.take_error();
-    const auto found = std::ranges::max_element(readable, {}, [](const auto& one) { return newest_number(one->area()); });
+    const auto found =
+        std::ranges::max_element(readable, {}, [](const auto& one) { return newest_number(one->area()); });
     if (found == readable.end()) return Error{Code::name_not_found, "there is no such set of checkpoints"};
     const auto best = *found;
     if (best->area().shape().members != static_cast<std::uint32_t>(team.size()))
-      return Error{Code::invalid_argument, fmt::format("the set \"{}\" is of {} processes, not of {}", best->area().name(),
-                                                       best->area().shape().members, team.size())};
+      return Error{Code::invalid_argument, fmt::format("the set \"{}\" is of {} processes, not of {}",
+                                                       best->area().name(), best->area().shape().members, team.size())};
     // Left by a job that ended while it moved into a larger area.
     readable.erase(found);
     for (const auto& left : readable) set->let_go(*left);

@@ -4,8 +4,8 @@
 // A checkpoint has a collective beginning, in which sizes are compared and the attempt is made known, and a part
 // without any communicator, which may run in a thread of its own: the processes find each other in the memory of the
 // area there. Process 0 of the team leads: it allocates, commits, and lets go of what a larger area has replaced. That
-// is the order: the new area is committed, then kept, then the old one goes; whoever dies in between leaves at least one
-// whole version, and the next use of the set takes the newest and lets go of the other.
+// is the order: the new area is committed, then kept, then the old one goes; whoever dies in between leaves at least
+// one whole version, and the next use of the set takes the newest and lets go of the other.
 #pragma once
 
 #include <cstddef>
@@ -54,8 +54,8 @@ class ParitySet {
   /// Collective. A persistent set without a checkpoint. `nam` is this process's way to the same NAM.
   static Result<std::unique_ptr<ParitySet>> create(const Team& team, ServicePointer nam, const SetSpec& spec,
                                                    std::unique_ptr<AreaRecords> records);
-  /// Collective. The set whose areas, newest version first, process 0 has found. Code::invalid_argument if it is not one
-  /// of as many processes.
+  /// Collective. The set whose areas, newest version first, process 0 has found. Code::invalid_argument if it is not
+  /// one of as many processes.
   static Result<std::unique_ptr<ParitySet>> reuse(const Team& team, ServicePointer nam,
                                                   const std::vector<AreaTicket>& areas,
                                                   std::unique_ptr<AreaRecords> records);
@@ -72,8 +72,7 @@ class ParitySet {
   Result<Round> begin_checkpoint(std::uint64_t bytes, const parity::Note& note = {});
   /// Not collective, of any thread, each process once: this process's data into the parity, and the commit. Returns
   /// when the version is committed.
-  Status checkpoint(const Round& round, std::span<const std::byte> data, std::byte* copy_to,
-                    parity::Deadline deadline);
+  Status checkpoint(const Round& round, std::span<const std::byte> data, std::byte* copy_to, parity::Deadline deadline);
 
   /// Collective: the newest version, for processes that have their data or have lost it. Code::name_not_found without
   /// any; Code::size if a process has another number of bytes than in that version; Code::peer_lost for more lost ones

@@ -114,7 +114,8 @@ TEST_F(Checkpoints, ALaterJobFindsTheSetAndItsNewestVersion) {
   ASSERT_EQ(nam_finalize(), 0) << nam_strerror();
   MPI_Barrier(MPI_COMM_WORLD);
   EXPECT_EQ(files(), 1U);
-  EXPECT_NAM_FAILS(nam_reuse_cprs_named("another", 0, MPI_COMM_WORLD), kNoSet, ENOENT, "no set of checkpoints \"another\"");
+  EXPECT_NAM_FAILS(nam_reuse_cprs_named("another", 0, MPI_COMM_WORLD), kNoSet, ENOENT,
+                   "no set of checkpoints \"another\"");
   set = nam_reuse_cprs(0, MPI_COMM_WORLD);
   ASSERT_NE(set, nullptr) << nam_strerror();
   expect_restored(2, {ranks_ - 1}, set);
@@ -201,7 +202,8 @@ TEST_F(Checkpoints, WrongUseIsRefusedOnAllRanksAlike) {
   EXPECT_NAM_FAILS(nam_restart_sync(&value, 4, 1, set), -1, ENOENT, "no whole version");
   EXPECT_NAM_FAILS(nam_checkpoint_sync(rank_ == 0 ? nullptr : &value, 4, set), -1, EINVAL, "is NULL");
   ASSERT_EQ(nam_checkpoint_sync(&value, 4, set), 0) << nam_strerror();
-  EXPECT_NAM_FAILS(nam_restart_sync(&value, rank_ == ranks_ - 1 ? 3U : 4U, 1, set), -1, EINVAL, "has a buffer of 3 bytes");
+  EXPECT_NAM_FAILS(nam_restart_sync(&value, rank_ == ranks_ - 1 ? 3U : 4U, 1, set), -1, EINVAL,
+                   "has a buffer of 3 bytes");
   EXPECT_EQ(nam_restart_sync(&value, 4, 1, set), 0) << nam_strerror();
   EXPECT_EQ(nam_free_all(set), 0) << nam_strerror();
   EXPECT_NAM_FAILS(nam_checkpoint_sync(&value, 4, set), -1, EINVAL, "no handle");
