@@ -8,8 +8,7 @@
  *   EINVAL a parameter; ENOMEM no room; EDQUOT the user has had his share; ENOENT no such allocation; EACCES not the
  *   right user or challenge; ERANGE an access outside (nothing is moved); EBUSY in use; EPROTO made by an incompatible
  *   version; ENOTSUP not possible here; EHOSTUNREACH a NAM that does not answer; EIO damaged, or the system refused;
- *   ETIMEDOUT; EPIPE the partner is gone;
- *   ENOSYS not part of this version.
+ *   ETIMEDOUT; EPIPE the partner is gone, or too many have lost their data.
  * - Handles (nam_allocation_t *) are good in the process, and at the address, where they were made or connected. A
  * null, freed, copied or inherited (fork) handle is an error, EINVAL.
  * - All functions may be called by several threads at once.

@@ -117,33 +117,80 @@ static inline int nam_sync_allocation(nam_allocation_t* allocation, int root, MP
 
 /* ---- nam_gather, nam_scatter, nam_bcast and the saved records: nam_team.h ---- */
 
-/* ---- Checkpoints: not part of this version; they fail with ENOSYS ---- */
+/* ---- Checkpoints; nam_checkpoint_sync and nam_restart_sync are in nam_team.h ---- */
 
+#define NAM_PRIVATE_MAX_NAMS 64
+
+/* The processes are shared out to the NAMs by rank modulo their number: a parity set on each. */
+static inline nam_ext_allocation_t* nam_private_make_cprs(const char* function, const char* name, int parities,
+                                                          uint64_t bytes, int root, MPI_Comm comm, int what) {
+  nam_private_team_t team;
+  nam_ext_allocation_t* ext = NULL;
+  int32_t nams[NAM_PRIVATE_MAX_NAMS + 1];
+  int rank = 0, size = 0, mine = 0, all = 0;
+  MPI_Comm part = MPI_COMM_NULL;
+  if (nam_private_gather_team(function, comm, &team) != 0) return NULL;
+  if (root < 0 || root >= team.size) {
+    team.release(team.communicator);
+    return nam_private_refuse(function, "the root is no rank of the communicator"), (nam_ext_allocation_t*)NULL;
+  }
+  rank = team.rank;
+  size = team.size;
+  nams[NAM_PRIVATE_MAX_NAMS] = rank == root ? nam_private_nams(nams, NAM_PRIVATE_MAX_NAMS) : 0;
+  if (team.broadcast(team.communicator, nams, (int)sizeof(nams), root) != 0 || nams[NAM_PRIVATE_MAX_NAMS] < 1) {
+    team.release(team.communicator);
+    if (rank != root) nam_private_refuse(function, "the root reaches no NAM");
+    return NULL;
+  }
+  if (nams[NAM_PRIVATE_MAX_NAMS] > size) nams[NAM_PRIVATE_MAX_NAMS] = size;
+  team.release(team.communicator);
+  if (MPI_Comm_split(comm, rank % nams[NAM_PRIVATE_MAX_NAMS], rank, &part) != MPI_SUCCESS)
+    return nam_private_refuse(function, "MPI_Comm_split failed"), (nam_ext_allocation_t*)NULL;
+  if (nam_private_gather_team(function, part, &team) == 0)
+    ext = nam_private_make_checkpoints(&team, function, name, parities, bytes, 0,
+                                       nams[rank % nams[NAM_PRIVATE_MAX_NAMS]], what);
+  MPI_Comm_free(&part);
+  mine = ext != NULL;
+  if (MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, comm) == MPI_SUCCESS && all != 0) return ext;
+  /* One set failed: what was made of the others goes, what there was stays. */
+  if (ext != NULL) {
+    nam_private_drop_checkpoints(ext, what);
+    nam_private_refuse(function, "a set on another NAM could not be had");
+  }
+  return NULL;
+}
+
+/* A persistent set for the checkpoints of the processes of `comm`, of no version yet, with one parity: it survives the
+ * loss of one process on each NAM. Its memory is taken when the first checkpoint tells how much there is. */
 static inline nam_ext_allocation_t* nam_alloc_cprs(int root, MPI_Comm comm) {
-  (void)root, (void)comm;
-  return nam_private_missing("nam_alloc_cprs"), (nam_ext_allocation_t*)NULL;
+  return nam_private_make_cprs("nam_alloc_cprs", NULL, 1, 0, root, comm, 0);
 }
+/* The same with a name (at most 127 bytes, NULL: none), the number of lost processes of a NAM that it is to survive,
+ * and memory for `bytes` of each process from the beginning. All the same everywhere, but `bytes`. */
+static inline nam_ext_allocation_t* nam_alloc_cprs_named(const char* name, int parities, size_t bytes, int root,
+                                                         MPI_Comm comm) {
+  return nam_private_make_cprs("nam_alloc_cprs_named", name, parities, bytes, root, comm, 0);
+}
+/* The newest set of this user that is of as many processes and that no job uses now. */
 static inline nam_ext_allocation_t* nam_reuse_cprs(int root, MPI_Comm comm) {
+  return nam_private_make_cprs("nam_reuse_cprs", NULL, 0, 0, root, comm, NAM_PRIVATE_CONNECT);
+}
+static inline nam_ext_allocation_t* nam_reuse_cprs_named(const char* name, int root, MPI_Comm comm) {
+  return nam_private_make_cprs("nam_reuse_cprs_named", name, 0, 0, root, comm, NAM_PRIVATE_CONNECT);
+}
+
+/* As the _sync functions; only the beginning is collective, the rest happens while the program goes on, without a call
+ * of MPI. The buffer is untouched by the program until nam_wait. `root` and `comm` are as the set was made with; the
+ * set knows its processes, so they are not needed. */
+static inline int nam_checkpoint_async(const void* buf, size_t bytes, int root, MPI_Comm comm,
+                                       nam_ext_allocation_t* ext, nam_async_request_t* request) {
   (void)root, (void)comm;
-  return nam_private_missing("nam_reuse_cprs"), (nam_ext_allocation_t*)NULL;
-}
-static inline int nam_checkpoint_sync(void* buf, size_t bytes, nam_ext_allocation_t* ext) {
-  (void)buf, (void)bytes, (void)ext;
-  return nam_private_missing("nam_checkpoint_sync");
-}
-static inline int nam_checkpoint_async(void* buf, size_t bytes, int root, MPI_Comm comm, nam_ext_allocation_t* ext,
-                                       nam_async_request_t* request) {
-  (void)buf, (void)bytes, (void)root, (void)comm, (void)ext, (void)request;
-  return nam_private_missing("nam_checkpoint_async");
-}
-static inline int nam_restart_sync(void* buf, size_t bytes, int data_avail, nam_ext_allocation_t* ext) {
-  (void)buf, (void)bytes, (void)data_avail, (void)ext;
-  return nam_private_missing("nam_restart_sync");
+  return nam_private_start_checkpoint(buf, bytes, ext, request);
 }
 static inline int nam_restart_async(void* buf, size_t bytes, int data_avail, int root, MPI_Comm comm,
                                     nam_ext_allocation_t* ext, nam_async_request_t* request) {
-  (void)buf, (void)bytes, (void)data_avail, (void)root, (void)comm, (void)ext, (void)request;
-  return nam_private_missing("nam_restart_async");
+  (void)root, (void)comm;
+  return nam_private_start_restart(buf, bytes, data_avail, ext, request);
 }
 
 #endif

@@ -41,7 +41,8 @@ NAM_API int nam_init_extended(void);
 /* Ends the set everywhere, and releases the allocation; the record goes. 0 or -1. */
 NAM_API int nam_free_all(nam_ext_allocation_t* ext);
 
-/* Largest part for each process, in bytes; 0 and errno for a handle that is none. Not collective. */
+/* Largest part for each process, in bytes; 0 and errno for a handle that is none. Of a set of checkpoints: the largest
+ * data of a process for which the NAM has room now. Not collective. */
 NAM_API uint64_t nam_get_max_bytes(const nam_ext_allocation_t* ext);
 
 /* ---- Collectives through the memory of the NAM, from `offset` on (the same everywhere). 0 or -1. ---- */
@@ -56,6 +57,22 @@ NAM_API int nam_scatter(size_t offset, const void* sendbuf, size_t sendbytes, vo
                         nam_ext_allocation_t* ext);
 /* Root's `bytes` (the same number everywhere) to all. */
 NAM_API int nam_bcast(size_t offset, void* buf, size_t bytes, int root, nam_ext_allocation_t* ext);
+
+/* ---- Checkpoints; nam_alloc_cprs, nam_reuse_cprs and the asynchronous forms are in nam_ext.h ----
+ *
+ * The NAM keeps parity, not data: of what every process has in its buffer, as many bytes as the longest has, for each
+ * parity and for each of two versions. Where a node is lost its processes are started again, elsewhere, and their data
+ * are computed from those of the others and the parity. */
+
+/* The parity of all processes' `bytes` (each its own number, 0 too) becomes the newest version; the one before stays
+ * until the next. Returns when it is committed. When it fails, on whatever process, the version before is untouched.
+ * 0 or -1. Collective. */
+NAM_API int nam_checkpoint_sync(const void* buf, size_t bytes, nam_ext_allocation_t* ext);
+/* Back to the newest version: a process whose `data_avail` is 0 gets its `bytes` (as many as it had) computed, the
+ * others have theirs in `buf`, which are checked: damaged parts count as lost there and are repaired. With nobody
+ * missing it succeeds at once and looks at nothing. 0 or -1: too many are lost (EPIPE) or damaged (EIO), there is no
+ * version (ENOENT). Collective. */
+NAM_API int nam_restart_sync(void* buf, size_t bytes, int data_avail, nam_ext_allocation_t* ext);
 
 /* ---- Saved records of persistent sets. Not collective. ---- */
 
@@ -93,7 +110,18 @@ NAM_API nam_ext_allocation_t* nam_private_make(const nam_private_team_t* team, c
                                                uint64_t factor, int root, int what);
 NAM_API int nam_private_sync(const nam_private_team_t* team, nam_allocation_t* allocation, int root);
 NAM_API int nam_private_refuse(const char* function, const char* why);
-NAM_API int nam_private_missing(const char* function);
+/* A set of checkpoints on the NAM `nam_index`; with NAM_PRIVATE_CONNECT one that there is. */
+NAM_API nam_ext_allocation_t* nam_private_make_checkpoints(const nam_private_team_t* team, const char* function,
+                                                           const char* name, int parities, uint64_t bytes, int root,
+                                                           int nam_index, int what);
+/* A new set goes; one that was there before is only let go of. Collective over its processes. */
+NAM_API void nam_private_drop_checkpoints(nam_ext_allocation_t* ext, int what);
+/* The indices of the NAMs that answer; their number, or -1. */
+NAM_API int nam_private_nams(int32_t* indices, int room);
+NAM_API int nam_private_start_checkpoint(const void* buf, size_t bytes, nam_ext_allocation_t* ext,
+                                         nam_async_request_t* request);
+NAM_API int nam_private_start_restart(void* buf, size_t bytes, int data_avail, nam_ext_allocation_t* ext,
+                                      nam_async_request_t* request);
 
 #ifdef __cplusplus
 }

@@ -86,6 +86,9 @@ Status begin_at_root(const Asked& asked, std::uint64_t bytes, SetRecord& record,
   wanted.address = record.address;
   wanted.size = record.size_bytes;
   PSNAM_TRY(allocation, Allocation::connect(home, wanted));
+  if (allocation->details().kind == format::AllocationKind::checkpoint)
+    return Error{Code::invalid_argument,
+                 fmt::format("{}: the set of challenge {:016x} is one of checkpoints", asked.function, asked.value)};
   return {};
 }
 
@@ -199,7 +202,8 @@ Status synchronise(const Team& team, nam_allocation_t* record, int root) {
   return {};
 }
 
-Status end(nam_ext_allocation_t* handle) {
+Status end_set(nam_ext_allocation_t* handle) {
+  if (const auto checkpoints = process().checkpoints().find(handle)) return end_checkpoints(handle, *checkpoints);
   PSNAM_TRY(const auto set, process().set("nam_free_all", handle));
   const Team& team = set->team();
   PSNAM_TRY(const auto all, team.compare("nam_free_all", {.operation = static_cast<std::int32_t>(Operation::free)}));
@@ -258,12 +262,6 @@ Result<int> describe(int index, nam_ext_record_t* record) {
   return 0;
 }
 
-Status check_team(const nam_private_team_t* team) {
-  if (team == nullptr || team->bytes != sizeof(*team))
-    return Error{Code::incompatible, "the program was compiled with another version of nam_ext.h"};
-  return {};
-}
-
 }  // namespace
 }  // namespace psnam::capi
 
@@ -273,14 +271,14 @@ using psnam::Result;
 using psnam::Status;
 using psnam::capi::boundary;
 using psnam::capi::process;
-using psnam::capi::Team;
+using psnam::checkpoint::Team;
 
 extern "C" {
 
 nam_ext_allocation_t* nam_private_make(const nam_private_team_t* team, const char* function, uint64_t value,
                                        uint64_t factor, int root, int what) {
   return boundary(static_cast<nam_ext_allocation_t*>(nullptr), [&]() -> Result<nam_ext_allocation_t*> {
-    PSNAM_CHECK(psnam::capi::check_team(team));
+    PSNAM_CHECK(Team::check(team));
     auto made = psnam::capi::make(Team{*team}, {function, value, factor, root, what});
     if (!made) team->release(team->communicator);
     return made;
@@ -289,7 +287,7 @@ nam_ext_allocation_t* nam_private_make(const nam_private_team_t* team, const cha
 
 int nam_private_sync(const nam_private_team_t* team, nam_allocation_t* allocation, int root) {
   return boundary(-1, [&]() -> Status {
-    PSNAM_CHECK(psnam::capi::check_team(team));
+    PSNAM_CHECK(Team::check(team));
     Status done = psnam::capi::synchronise(Team{*team}, allocation, root);
     team->release(team->communicator);
     return done;
@@ -300,22 +298,17 @@ int nam_private_refuse(const char* function, const char* why) {
   return boundary(-1, [&]() -> Status { return Error{Code::invalid_argument, fmt::format("{}: {}", function, why)}; });
 }
 
-int nam_private_missing(const char* function) {
-  return boundary(-1, [&]() -> Status {
-    return psnam::capi::error_with(ENOSYS, fmt::format("{}: checkpoints are not part of this version", function));
-  });
-}
-
 int nam_init_extended(void) {
   return boundary(-1, [] { return psnam::capi::load().status(); });
 }
 
 int nam_free_all(nam_ext_allocation_t* ext) {
-  return boundary(-1, [&] { return psnam::capi::end(ext); });
+  return boundary(-1, [&] { return psnam::capi::end_set(ext); });
 }
 
 uint64_t nam_get_max_bytes(const nam_ext_allocation_t* ext) {
   return boundary(uint64_t{0}, [&]() -> Result<uint64_t> {
+    if (const auto checkpoints = process().checkpoints().find(ext)) return checkpoints->parity().largest_bytes();
     PSNAM_TRY(const auto set, process().set("nam_get_max_bytes", ext));
     return set->record().max_bytes;
   });

@@ -5,6 +5,16 @@
 
 namespace psnam::capi {
 
-enum class Operation : std::int32_t { make = 1, sync, free, gather, scatter, broadcast };
+enum class Operation : std::int32_t {
+  make = 1,
+  sync,
+  free,
+  gather,
+  scatter,
+  broadcast,
+  make_checkpoints,
+  checkpoint,
+  restart
+};
 
 }  // namespace psnam::capi

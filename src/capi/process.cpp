@@ -38,6 +38,7 @@ Result<std::shared_ptr<nam::Service>> Process::store() {
   if (store_) return store_;
   PSNAM_TRY(const Options options, parse_options(environment_variable));
   log::set_level(options.log_level);
+  timeout_ = options.timeout;
   PSNAM_TRY(store_, nam::open_shared(options, true));
   return store_;
 }
@@ -45,6 +46,7 @@ Result<std::shared_ptr<nam::Service>> Process::store() {
 Status Process::finalize() {
   // What a set holds is among the allocations. Its communicator stays: freeing it would be collective.
   sets_.clear({});
+  checkpoints_.clear({});
   Status first;
   nam_allocation_t freed{};
   freed.status = NAM_STATUS_FREED;
@@ -73,8 +75,25 @@ Result<std::shared_ptr<Allocation>> Process::allocation(const char* function, co
 
 Result<std::shared_ptr<Set>> Process::set(const char* function, const nam_ext_allocation_t* handle) const {
   auto found = handle != nullptr ? sets_.find(handle) : nullptr;
-  if (!found) return no_handle(function, handle);
-  return found;
+  if (found) return found;
+  if (handle != nullptr && checkpoints_.find(handle))
+    return Error{Code::invalid_argument, fmt::format("{}: the handle is of a set of checkpoints", function)};
+  return no_handle(function, handle);
+}
+
+Result<std::shared_ptr<CheckpointSet>> Process::checkpoint_set(const char* function,
+                                                               const nam_ext_allocation_t* handle) const {
+  auto found = handle != nullptr ? checkpoints_.find(handle) : nullptr;
+  if (found) return found;
+  if (handle != nullptr && sets_.find(handle))
+    return Error{Code::invalid_argument,
+                 fmt::format("{}: the handle is of an allocation, not of a set of checkpoints", function)};
+  return no_handle(function, handle);
+}
+
+std::chrono::milliseconds Process::timeout() const {
+  const std::lock_guard lock{mutex_};
+  return timeout_;
 }
 
 }  // namespace psnam::capi

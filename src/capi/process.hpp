@@ -4,6 +4,7 @@
 // catalog counts the parent as the user.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "base/result.hpp"
 #include "base/ticket_table.hpp"
 #include "capi/allocation.hpp"
+#include "capi/checkpoint_set.hpp"
 #include "capi/handles.hpp"
 #include "capi/records.hpp"
 #include "capi/set.hpp"
@@ -19,10 +21,14 @@
 
 namespace psnam::capi {
 
-/// A transfer that a program has begun and not waited for.
-struct UnderWay {
-  std::shared_ptr<Allocation> allocation;
-  RemoteTransfers::Number number;
+/// What a program has begun and not waited for.
+class UnderWay {
+ public:
+  virtual ~UnderWay() = default;
+  /// Whether finish() returns at once.
+  [[nodiscard]] virtual bool complete() const = 0;
+  /// What became of it, once it is complete. Called once.
+  [[nodiscard]] virtual Status finish() = 0;
 };
 
 class Process {
@@ -39,21 +45,28 @@ class Process {
 
   [[nodiscard]] Handles<nam_allocation_t, Allocation>& allocations() noexcept { return allocations_; }
   [[nodiscard]] Handles<nam_ext_allocation_t, Set>& sets() noexcept { return sets_; }
+  [[nodiscard]] Handles<nam_ext_allocation_t, CheckpointSet>& checkpoints() noexcept { return checkpoints_; }
   [[nodiscard]] LoadedRecords& records() noexcept { return records_; }
   [[nodiscard]] TicketTable<UnderWay>& transfers() noexcept { return transfers_; }
 
   /// What `handle` stands for. Code::invalid_argument for what is none, in the name of `function`.
   Result<std::shared_ptr<Allocation>> allocation(const char* function, const nam_allocation_t* handle) const;
+  /// Code::invalid_argument for a set of checkpoints too, and the other way round.
   Result<std::shared_ptr<Set>> set(const char* function, const nam_ext_allocation_t* handle) const;
+  Result<std::shared_ptr<CheckpointSet>> checkpoint_set(const char* function, const nam_ext_allocation_t* handle) const;
+  /// How long others may let this process wait. Known once the store is open.
+  [[nodiscard]] std::chrono::milliseconds timeout() const;
 
  private:
   [[nodiscard]] Error no_handle(const char* function, const void* handle) const;
 
   const bool forked_ = false;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::chrono::milliseconds timeout_{0};
   std::shared_ptr<nam::Service> store_;
   Handles<nam_allocation_t, Allocation> allocations_;
   Handles<nam_ext_allocation_t, Set> sets_;
+  Handles<nam_ext_allocation_t, CheckpointSet> checkpoints_;
   LoadedRecords records_;
   TicketTable<UnderWay> transfers_;
 };

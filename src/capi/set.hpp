@@ -7,10 +7,14 @@
 
 #include "capi/allocation.hpp"
 #include "capi/records.hpp"
-#include "capi/team.hpp"
+#include "checkpoint/team.hpp"
 #include "nam_team.h"
 
 namespace psnam::capi {
+
+using checkpoint::Arguments;
+using checkpoint::locally;
+using checkpoint::Team;
 
 class Set {
  public:

@@ -19,23 +19,23 @@ ALLOWED = {
     "manifestations": ["base", "format", "segments", "backends", "nam"],
     # format: a structure lays regions out as the records that the catalog keeps of them.
     "structures": ["base", "format", "manifestations"],
+    "checkpoint": ["base", "format", "parity", "nam"],
     # backends: what moves and combines bytes knows no MPI; rma says it in MPI's words.
     "rma": ["base", "backends", "manifestations", "structures"],
     # rma: real.hpp there is the table of the MPI library's own functions, which a team calls.
     "sync": ["base", "format", "manifestations", "rma"],
-    "checkpoint": ["base", "format", "parity", "nam", "manifestations", "structures"],
-    "win": ["base", "format", "trace", "segments", "backends", "nam", "manifestations", "structures", "rma", "sync", "checkpoint"],
+    "win": ["base", "format", "trace", "segments", "backends", "nam", "manifestations", "structures", "rma", "sync"],
     # nam: the store is shared with libnam.so in the same process. rma: real.hpp again, which src/mpi fills. Nothing else of
     # these layers is its business.
     "mpi": ["base", "trace", "nam", "rma", "win"],
     # format: as for cli. No win: libnam.so knows no MPI, and nothing of windows.
-    "capi": ["base", "format", "backends", "parity", "nam"],
+    "capi": ["base", "format", "backends", "parity", "nam", "checkpoint"],
     "daemon": ["base", "trace", "nam"],
     # format: namctl prints the records that the service hands out.
     # backends: namctl doctor looks whether the fabric can be had.
     "cli": ["base", "format", "trace", "backends", "nam"],
 }
-BELOW_WATERLINE = ["rma", "sync", "checkpoint", "win", "mpi"]
+BELOW_WATERLINE = ["rma", "sync", "win", "mpi"]
 PUBLIC = {"psnam.h": True, "nam.h": False, "nam_ext.h": True, "nam_team.h": False}  # header of include/ -> whether it includes mpi.h
 GENERATED = ["psnam_version.hpp"]  # by the build, from a .in file in src
 _SCHEMA_HEADER = ".capnp.h"  # by the build, from the .capnp file of the same name

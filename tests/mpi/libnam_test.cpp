@@ -419,16 +419,5 @@ TEST_F(Libnam, AnIntercommunicatorIsRefused) {
   MPI_Comm_free(&half);
 }
 
-TEST_F(Libnam, CheckpointsAreNotThereAndSaySo) {
-  nam_async_request_t request = NAM_ASYNC_REQUEST_NULL;
-  char byte = 0;
-  EXPECT_NAM_FAILS(nam_alloc_cprs(0, MPI_COMM_WORLD), kNoSet, ENOSYS, "nam_alloc_cprs: checkpoints are not part of");
-  EXPECT_NAM_FAILS(nam_reuse_cprs(0, MPI_COMM_WORLD), kNoSet, ENOSYS, "not part of this version");
-  EXPECT_NAM_FAILS(nam_checkpoint_sync(&byte, 1, nullptr), -1, ENOSYS, "not part of this version");
-  EXPECT_NAM_FAILS(nam_checkpoint_async(&byte, 1, 0, MPI_COMM_WORLD, nullptr, &request), -1, ENOSYS, "not part of");
-  EXPECT_NAM_FAILS(nam_restart_sync(&byte, 1, 1, nullptr), -1, ENOSYS, "not part of this version");
-  EXPECT_NAM_FAILS(nam_restart_async(&byte, 1, 1, 0, MPI_COMM_WORLD, nullptr, &request), -1, ENOSYS, "not part of");
-}
-
 }  // namespace
 }  // namespace psnam::test

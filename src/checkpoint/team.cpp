@@ -1,4 +1,4 @@
-#include "capi/team.hpp"
+#include "checkpoint/team.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <array>
 #include <cstring>
 
-namespace psnam::capi {
+namespace psnam::checkpoint {
 namespace {
 
 struct Verdict {
@@ -35,17 +35,26 @@ Status same(const char* function, const std::vector<Arguments>& all, const char*
 
 }  // namespace
 
+Status Team::check(const nam_private_team_t* table) {
+  if (table == nullptr || table->bytes != sizeof(*table))
+    return Error{Code::incompatible, "the program was compiled with another version of nam_ext.h"};
+  return {};
+}
+
 Result<std::vector<Arguments>> Team::compare(const char* function, Arguments mine) const {
   mine.global_rank = table_.global_rank;
-  std::vector<Arguments> all(static_cast<std::size_t>(size()));
-  if (table_.gather(table_.communicator, &mine, all.data(), static_cast<int>(sizeof(Arguments))) != 0)
-    return mpi_failed("a gather");
+  PSNAM_TRY(auto all, gather(mine));
   PSNAM_CHECK(same(function, all, "the operation", &Arguments::operation));
   PSNAM_CHECK(same(function, all, "the kind of operation", &Arguments::what));
   PSNAM_CHECK(same(function, all, "the root", &Arguments::root));
   if (mine.root < 0 || mine.root >= size())
     return Error{Code::rank, fmt::format("{}: root {} of {} processes", function, mine.root, size())};
   return all;
+}
+
+Status Team::gather_bytes(const void* mine, void* all, int bytes) const {
+  if (table_.gather(table_.communicator, mine, all, bytes) != 0) return mpi_failed("a gather");
+  return {};
 }
 
 Status Team::broadcast_bytes(void* data, int bytes, int root) const {
@@ -64,4 +73,4 @@ Status Team::agree(const Status& mine) const {
                verdict.detail};
 }
 
-}  // namespace psnam::capi
+}  // namespace psnam::checkpoint

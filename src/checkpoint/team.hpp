@@ -1,5 +1,5 @@
-// The processes of a communicator, by the table of functions that nam_ext.h made over the user's MPI. Records and
-// verdicts go this way, never the payload.
+// The processes of a communicator, by the table of functions that a header of ours made over the user's MPI. Records
+// and verdicts go this way, never the payload.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include "base/result.hpp"
 #include "nam_team.h"
 
-namespace psnam::capi {
+namespace psnam::checkpoint {
 
 /// What a process says of itself at the beginning of each collective function, so that all come to the same judgement
 /// about what they were given.
@@ -34,10 +34,14 @@ static_assert(sizeof(Arguments) == 56 && std::is_trivially_copyable_v<Arguments>
 /// Does not free the communicator by itself: that is collective too.
 class Team {
  public:
+  /// Code::incompatible for the table of another version of the header.
+  static Status check(const nam_private_team_t* table);
   explicit Team(const nam_private_team_t& table) noexcept : table_{table} {}
 
   [[nodiscard]] int rank() const noexcept { return table_.rank; }
   [[nodiscard]] int size() const noexcept { return table_.size; }
+  /// In MPI_COMM_WORLD.
+  [[nodiscard]] int global_rank() const noexcept { return table_.global_rank; }
 
   /// What each process says, in rank order. Code::invalid_argument, on every process, if operation, root or `what`
   /// differ or there is no such root.
@@ -50,6 +54,15 @@ class Team {
     return broadcast_bytes(&value, static_cast<int>(sizeof(Value)), root);
   }
 
+  /// The `value` of each process, in rank order.
+  template <class Value>
+  Result<std::vector<Value>> gather(const Value& value) const {
+    static_assert(std::is_trivially_copyable_v<Value>);
+    std::vector<Value> all(static_cast<std::size_t>(size()));
+    PSNAM_CHECK(gather_bytes(&value, all.data(), static_cast<int>(sizeof(Value))));
+    return all;
+  }
+
   /// Success if it is one everywhere; else, everywhere, the error of the first rank that has one.
   Status agree(const Status& mine) const;
 
@@ -58,6 +71,7 @@ class Team {
 
  private:
   Status broadcast_bytes(void* data, int bytes, int root) const;
+  Status gather_bytes(const void* mine, void* all, int bytes) const;
 
   nam_private_team_t table_;
 };
@@ -74,4 +88,4 @@ Status locally(Body&& body) {
   }
 }
 
-}  // namespace psnam::capi
+}  // namespace psnam::checkpoint

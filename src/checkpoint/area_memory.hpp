@@ -1,0 +1,55 @@
+// The memory of a parity area: a free-standing allocation of a NAM, of the kind for checkpoints, mapped.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "nam/service.hpp"
+#include "parity/area.hpp"
+
+namespace psnam::checkpoint {
+
+using ServicePointer = std::shared_ptr<nam::Service>;
+
+/// By which another process finds the allocation. Plain bytes.
+struct AreaTicket {
+  std::uint64_t allocation_id = 0;
+  std::uint64_t challenge = 0;
+};
+
+class AreaMemory {
+ public:
+  /// A new one with an area of no version, volatile until keep(), found by `allocation_name` from then on.
+  static Result<std::shared_ptr<AreaMemory>> allocate(ServicePointer nam, const parity::AreaSpec& spec,
+                                                      std::string allocation_name);
+  /// Code::access for a wrong challenge or user; Code::corrupt if what lies there is no area.
+  static Result<std::shared_ptr<AreaMemory>> connect(ServicePointer nam, const AreaTicket& ticket);
+  AreaMemory(const AreaMemory&) = delete;
+  AreaMemory& operator=(const AreaMemory&) = delete;
+  /// Ends the use; what is persistent stays.
+  ~AreaMemory();
+
+  /// From here on it outlives the processes.
+  Status keep();
+  /// The allocation goes when its last user has let go of it.
+  Status release();
+
+  [[nodiscard]] parity::Area& area() noexcept { return area_; }
+  [[nodiscard]] const format::AllocationRecord& record() const noexcept { return use_.allocation; }
+  [[nodiscard]] AreaTicket ticket() const noexcept { return {use_.allocation.id, use_.allocation.challenge}; }
+
+ private:
+  AreaMemory(ServicePointer nam, nam::AllocationUse use, nam::Memory memory, parity::Area area)
+      : nam_{std::move(nam)}, use_{std::move(use)}, memory_{std::move(memory)}, area_{std::move(area)} {}
+  template <class Place>
+  static Result<std::shared_ptr<AreaMemory>> over(ServicePointer nam, nam::AllocationUse use, Place place);
+
+  ServicePointer nam_;
+  nam::AllocationUse use_;
+  nam::Memory memory_;
+  parity::Area area_;
+};
+
+}  // namespace psnam::checkpoint

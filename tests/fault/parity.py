@@ -1,0 +1,83 @@
+"""Kills a job that makes checkpoints by parity at random instants, one rank or all of it, and sees that the next job gets back what was
+committed last. parity.py PROGRAM STORE_TOOL [KILLS [SEED]]"""
+
+import collections
+import os
+import random
+import signal
+import struct
+import sys
+import threading
+import time
+
+from jobs import Site
+
+RANKS = 3
+LIMIT_S = 60
+PHASES = ("idle", "restart", "checkpoint")
+PAUSE = threading.Event()  # that nobody sets
+
+
+class Board:
+    def __init__(self, folder):
+        self.file = os.path.join(folder, "board")
+        with open(self.file, "wb") as file:
+            file.write(bytes(40))
+
+    def words(self):
+        with open(self.file, "rb") as file:
+            return struct.unpack("10I", file.read(40))
+
+    committed = property(lambda self: self.words()[0])
+    restored = property(lambda self: self.words()[1])
+    pids = property(lambda self: self.words()[2 : 2 + RANKS])
+    phases = property(lambda self: self.words()[6 : 6 + RANKS])
+
+    def begin_job(self):
+        words = self.words()
+        with open(self.file, "r+b") as file:
+            file.write(struct.pack("10I", *words[:2], *([0] * 8)))
+
+
+def program(victim, board, rounds, lost, parities):
+    return [victim, "--gtest_filter=Parity.SavesUntilItIsKilled", f"board={board.file}", f"rounds={rounds}", f"lost={lost}", f"parities={parities}"]
+
+
+def kill_once(site, board, victim, rng, parities):
+    board.begin_job()
+    restored = board.restored
+    job = site.start(RANKS, program(victim, board, 1_000_000, rng.randrange(RANKS), parities))
+    end = time.monotonic() + LIMIT_S
+    # Some die while they get their data back.
+    while board.restored == restored and not (rng.random() < 0.003 and 1 in board.phases):
+        assert time.monotonic() < end and job.poll() is None, Site.wait(job, 1).output
+        PAUSE.wait(0.0005)
+    PAUSE.wait(rng.random() * 0.25)
+    assert job.poll() is None, Site.wait(job, 1).output
+    phase = PHASES[board.phases[0]]
+    pids = board.pids
+    for pid in pids if rng.random() < 0.5 else [rng.choice(pids)]:
+        os.kill(pid, signal.SIGKILL)
+    result = Site.wait(job, LIMIT_S)
+    assert not result.timed_out, "the job hangs\n" + result.output
+    assert "Failure" not in result.output, result.output
+    return phase
+
+
+def main(victim, store_tool, kills="20", seed="20261126"):
+    rng = random.Random(int(seed))
+    for parities in (1, 2):
+        with Site() as site:
+            board = Board(site.folder)
+            died_in = collections.Counter(kill_once(site, board, victim, rng, parities) for _ in range(int(kills) // 2))
+            board.begin_job()
+            restored = board.restored
+            site.expect(RANKS, program(victim, board, 3, 1, parities))
+            assert board.restored == restored + 1
+            numbers = site.check(store_tool)
+            assert numbers["allocations"] == 1 and numbers["uses"] == 0, numbers
+            print(f"{parities} parities: killed {dict(died_in)}; {board.restored} jobs got their data back; version {board.committed}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
