@@ -137,7 +137,8 @@ void ClientLink::reopen_all(control::Channel& channel) {
     const std::lock_guard lock{mutex_};
     objects = objects_;
   }
-  for (auto& [id, known] : objects) {
+  for (auto& object : objects) {
+    Known& known = object.second;
     if (known.lost) continue;
     const auto again = [&](std::uint64_t& use) {
       auto reopened = reopen(channel, known);
