@@ -31,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kProcesses = 4;
 constexpr std::uint64_t kBytes = 4096;
 constexpr std::uint64_t kPairs = 1000;  // of each round, one after another
+constexpr double kMostSecondsToLeave = 300;
 
 enum class Memory { no, yes };
 
@@ -161,6 +162,13 @@ struct Setting {
   std::uint64_t clients = 1000;
   std::uint64_t allocations = 100'000;
   int rounds = 5;
+
+  [[nodiscard]] nam::ClientOptions options() const {
+    nam::ClientOptions options;
+    options.address.path = socket;
+    options.timeout = std::chrono::seconds{60};
+    return options;
+  }
 };
 
 class Bench {
@@ -180,12 +188,27 @@ class Bench {
     print("bytes of the server for each allocation", {each(private_bytes() - before)});
     print("bytes of its catalog for each allocation", {each(catalog_bytes() - catalog_before)});
     PSNAM_CHECK(rates("among many"));
-    PSNAM_TRY(const double seconds, workers_.tell({Order::What::leave}));
-    print("seconds until all clients have left", {seconds});
-    return {};
+    return leave();
   }
 
  private:
+  /// What the clients had is volatile, and goes with them.
+  Status leave() {
+    PSNAM_TRY(const auto watcher, nam::Client::connect(setting_.options()));
+    const auto begin = Clock::now();
+    PSNAM_CHECK(workers_.tell({Order::What::leave}).status());
+    for (;;) {
+      PSNAM_TRY(const auto left, watcher->summary());
+      const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      if (left.allocations == 0) {
+        print("seconds until all clients and what they had are gone", {seconds});
+        return {};
+      }
+      if (seconds > kMostSecondsToLeave)
+        return Error{Code::unreachable, std::to_string(left.allocations) + " allocations have outlived their clients"};
+    }
+  }
+
   /// Allocations that stay: through all clients, and as many in the store beside.
   Status fill() {
     PSNAM_TRY(const double seconds, workers_.tell({Order::What::fill, setting_.allocations / kProcesses,
@@ -248,10 +271,7 @@ class Bench {
 };
 
 Status run(const Setting& setting) {
-  nam::ClientOptions options;
-  options.address.path = setting.socket;
-  options.timeout = std::chrono::seconds{60};
-  Workers workers{options};  // before there are threads, or a store
+  Workers workers{setting.options()};  // before there are threads, or a store
   const std::filesystem::path folder = setting.store.string() + "-beside";
   PSNAM_TRY(const auto store,
             nam::Store::open({.folder = folder,
