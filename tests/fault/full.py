@@ -63,7 +63,7 @@ def too_large_for_the_file_system(site, small, program):
 
 
 def crowded(site, small, program, store_tool):
-    with site.talk(2, [program, "--gtest_filter=Crowded.WindowsStayUsableAndCanBeRemoved"]) as job:
+    with site.talk(2, [program, "--gtest_filter=Crowded.WindowsStayUsableAndCanBeRemoved", "manifestation=pershm"]) as job:
         job.expect("made")
         ballast = small.fill("ballast", 0)
         assert small.free_bytes() == 0, small.free_bytes()

@@ -67,10 +67,10 @@ INSTANTIATE_TEST_SUITE_P(Every, TooLarge,
 /// The file system is filled by somebody else while the windows exist.
 TEST(Crowded, WindowsStayUsableAndCanBeRemoved) {
   constexpr std::size_t kBytes = 1 << 20;
-  Info kept = info_for("managed_distributed", "pershm", "persistent");
+  Info kept = info_for("managed_distributed", argument("manifestation"), "persistent");
   kept.set("psnam_window_name", kName);
   MPI_Win win = allocate(kept, kBytes, 1);
-  MPI_Win passing = allocate(info_for("managed_contiguous", "pershm"), kBytes, 1);
+  MPI_Win passing = allocate(info_for("managed_contiguous", argument("manifestation")), kBytes, 1);
   stop_at("made");
   // Every byte is touched only now that nothing is left.
   for (const MPI_Win each : {win, passing}) {
@@ -86,7 +86,8 @@ TEST(Crowded, WindowsStayUsableAndCanBeRemoved) {
   void* base = nullptr;
   MPI_Win more = MPI_WIN_NULL;
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  const int rc = MPI_Win_allocate(kBytes, 1, info_for("managed_distributed", "pershm"), MPI_COMM_WORLD, &base, &more);
+  const int rc = MPI_Win_allocate(kBytes, 1, info_for("managed_distributed", argument("manifestation")), MPI_COMM_WORLD,
+                                  &base, &more);
   EXPECT_EQ(error_class(rc), MPI_ERR_NO_MEM) << error_text(rc);
   EXPECT_EQ(MPI_Win_free(&passing), MPI_SUCCESS);
   EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
