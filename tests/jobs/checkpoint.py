@@ -20,6 +20,8 @@ class Series:
         self.program = program
         self.ranks = ranks
         self.progress = os.path.join(site.folder, "progress")
+        if os.path.exists(self.progress):
+            os.remove(self.progress)  # of a series before this one
 
     def role(self, name, **arguments):
         return [self.program, f"--gtest_filter={name}", f"progress={self.progress}", *(f"{key}={value}" for key, value in arguments.items())]

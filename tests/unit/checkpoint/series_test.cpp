@@ -8,7 +8,7 @@
 namespace psnam::checkpoint {
 namespace {
 
-format::Uuid node(std::uint8_t number) { return {{number}}; }
+format::Uuid node(std::uint32_t number) { return {{static_cast<std::uint8_t>(number)}}; }
 
 Series series_of(std::vector<std::uint32_t> set_of, std::uint32_t sets) {
   return {
@@ -16,12 +16,11 @@ Series series_of(std::vector<std::uint32_t> set_of, std::uint32_t sets) {
 }
 
 TEST(Placement, ALostNodeCostsEachSetAsFewRanksAsPossible) {
-  for (const std::uint8_t nodes : {1, 2, 3, 5, 8})
+  for (const std::uint32_t nodes : {1U, 2U, 3U, 5U, 8U})
     for (const std::uint32_t ranks : {1U, 2U, 7U, 16U, 33U})
       for (std::uint32_t sets = 1; sets <= ranks; ++sets) {
         std::vector<format::Uuid> where;
-        for (std::uint32_t rank = 0; rank < ranks; ++rank)
-          where.push_back(node(static_cast<std::uint8_t>(rank % nodes)));
+        for (std::uint32_t rank = 0; rank < ranks; ++rank) where.push_back(node(rank % nodes));
         const auto set_of = deal_out(where, sets);
         std::map<std::pair<std::uint32_t, format::Uuid>, std::uint32_t> together;
         std::map<std::uint32_t, std::uint32_t> sizes;
