@@ -12,15 +12,17 @@ extern "C" {
 
 /* How checkpoints are to be kept; the same on all ranks. Begin with PSNAM_CHECKPOINT_OPTIONS_INIT. */
 typedef struct psnam_checkpoint_options {
-  uint32_t bytes;   /* sizeof(psnam_checkpoint_options_t): later versions have more fields at the end */
-  uint32_t flags;   /* PSNAM_CHECKPOINT_OR_OLDER or 0 */
-  const char* name; /* of the series, by which a later job finds it: 1 to 127 printable characters without blanks */
-  int32_t parities; /* ranks of a set that may be lost at once; at least 1 */
-  int32_t set_size; /* most ranks that share their parity; 0: as many as can be */
+  uint32_t bytes;      /* sizeof(psnam_checkpoint_options_t): later versions have more fields at the end */
+  uint32_t flags;      /* PSNAM_CHECKPOINT_OR_OLDER or 0 */
+  const char* name;    /* of the series, by which a later job finds it: 1 to 127 printable characters without blanks */
+  int32_t parities;    /* ranks of a set that may be lost at once; at least 1 */
+  int32_t set_size;    /* most ranks that share their parity; 0: as many as can be */
+  const char* to_file; /* a folder that all ranks reach, where each version is written to files too, behind the
+                        * program's back; they are read where memory has nothing any more. NULL: none */
 } psnam_checkpoint_options_t;
 
 #define PSNAM_CHECKPOINT_OPTIONS_INIT \
-  { (uint32_t)sizeof(psnam_checkpoint_options_t), 0, NULL, 1, 0 }
+  { (uint32_t)sizeof(psnam_checkpoint_options_t), 0, NULL, 1, 0, NULL }
 
 /* psnam_checkpoint_restart() of the newest version goes back to an older one by itself where too much is lost. */
 #define PSNAM_CHECKPOINT_OR_OLDER 1u
@@ -36,6 +38,7 @@ typedef struct psnam_checkpoint {
 #define PSNAM_CHECKPOINT_NOTHING  0 /* there is no version: a first start */
 #define PSNAM_CHECKPOINT_OWN      1 /* the rank's copy */
 #define PSNAM_CHECKPOINT_REPAIRED 2 /* the rank's copy, with damaged blocks made again */
+#define PSNAM_CHECKPOINT_FILE     4 /* a file, and there was no copy */
 #define PSNAM_CHECKPOINT_REBUILT  3 /* there was no copy: the data of the others, and the parity */
 
 /* What psnam_checkpoint_query() fills in. */

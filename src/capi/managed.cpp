@@ -44,6 +44,7 @@ Result<checkpoint::ManagedOptions> read(const psnam_checkpoint_options_t* given)
                                     .parities = static_cast<std::uint32_t>(given->parities),
                                     .set_size = static_cast<std::uint32_t>(given->set_size),
                                     .or_older = (given->flags & PSNAM_CHECKPOINT_OR_OLDER) != 0,
+                                    .folder = given->to_file == nullptr ? "" : given->to_file,
                                     .timeout = {}};
 }
 
@@ -81,6 +82,8 @@ int source_of(checkpoint::Origin origin) {
       return PSNAM_CHECKPOINT_REPAIRED;
     case checkpoint::Origin::rebuilt:
       return PSNAM_CHECKPOINT_REBUILT;
+    case checkpoint::Origin::file:
+      return PSNAM_CHECKPOINT_FILE;
     case checkpoint::Origin::nothing:
       break;
   }

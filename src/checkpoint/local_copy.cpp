@@ -62,6 +62,20 @@ std::span<std::byte> CopyView::payload() const {
   return memory_.subspan(shape_of(*found).payload_at(), found->payload_bytes);
 }
 
+std::span<const std::byte> CopyView::whole() const {
+  const auto found = header();
+  return found ? memory_.first(shape_of(*found).bytes()) : std::span<std::byte>{};
+}
+
+const std::uint32_t* CopyView::checksums() const noexcept {
+  return reinterpret_cast<const std::uint32_t*>(memory_.data() + CheckpointCopyShape::row_at());
+}
+
+std::uint32_t CopyView::block_bytes() const {
+  const auto found = header();
+  return found ? found->block_bytes : 0;
+}
+
 std::uint64_t CopyView::count_damaged() const {
   const auto found = header();
   if (!found) return 1;

@@ -33,6 +33,10 @@ class CopyView {
   [[nodiscard]] VersionKey version() const;
   /// Of the whole version.
   [[nodiscard]] std::span<std::byte> payload() const;
+  /// All of it, from the header to the end of the payload; of the whole version, as the next two.
+  [[nodiscard]] std::span<const std::byte> whole() const;
+  [[nodiscard]] const std::uint32_t* checksums() const noexcept;
+  [[nodiscard]] std::uint32_t block_bytes() const;
   /// Blocks of the payload that are not as they were written. Reads all of it.
   [[nodiscard]] std::uint64_t count_damaged() const;
 

@@ -18,6 +18,7 @@ struct Arrival {
   format::Uuid node;
   std::uint32_t parities = 0;
   std::uint32_t set_size = 0;
+  std::uint32_t to_files = 0;
   std::array<char, format::kCheckpointNameBytes> name{};
 };
 
@@ -31,6 +32,10 @@ Status check(const std::vector<Arrival>& all) {
       return Error{Code::invalid_argument,
                    fmt::format("{} parities and sets of {} on rank 0, {} and {} on rank {}", all[0].parities,
                                all[0].set_size, all[rank].parities, all[rank].set_size, rank)};
+    if (all[rank].to_files != all[0].to_files)
+      return Error{Code::invalid_argument,
+                   fmt::format("versions are written to files on rank {} and not on rank {}",
+                               all[0].to_files != 0 ? 0 : rank, all[0].to_files != 0 ? rank : 0)};
     if (all[rank].nam != all[0].nam)
       return Error{Code::unreachable, fmt::format("the NAM of rank {} is not that of rank 0: parity of several nodes "
                                                   "needs a manager, which PSNAM_MANAGER names on all ranks",
@@ -86,7 +91,8 @@ Status Managed::open_series() {
   Arrival mine{.nam = nam_->node().store,
                .node = store_->node().store,
                .parities = options_.parities,
-               .set_size = options_.set_size};
+               .set_size = options_.set_size,
+               .to_files = options_.folder.empty() ? 0U : 1U};
   std::ranges::copy(options_.name, mine.name.begin());
   PSNAM_TRY(const auto all, team_.gather(mine));
   PSNAM_CHECK(check(all));
@@ -135,12 +141,14 @@ Status Managed::open_parts() {
     copies_.push_back(std::move(copy));
   }
   areas_.emplace(nam_, series_, set(), leads());
+  if (!options_.folder.empty()) files_.emplace(options_.folder, series_.name, series_.ranks(), rank());
   if (leads()) return areas_->find();
   return {};
 }
 
 Managed::~Managed() {
   if (background_) background_->thread.join();
+  await_file();
 }
 
 Status Managed::add(std::uint64_t id, std::span<std::byte> bytes) {
@@ -252,6 +260,7 @@ Status Managed::start(std::uint64_t version) {
                                                      version, newest.number)};
   const VersionKey key{.number = version != 0 ? version : newest.number + 1,
                        .stamp = std::max(found.states()[0].now_ns, newest.stamp + 1)};
+  await_file();
   areas_->settle(newest);
   std::vector<std::uint32_t> all_sets;
   for (std::uint32_t one = 0; one < series_.sets; ++one) all_sets.push_back(one);
@@ -333,6 +342,7 @@ Result<std::uint64_t> Managed::conclude(Status mine) {
   round_.reset();
   if (mine) areas_->adopt(round.memory);
   PSNAM_CHECK(team_.agree(mine));
+  write_file(round.key);
   return round.key.number;
 }
 
@@ -366,6 +376,8 @@ Status Managed::check_idle() { return survey(Asked::idle, 0).status(); }
 Status Managed::end() {
   PSNAM_CHECK(survey(Asked::end, 0).status());
   const Status released = locally([&]() -> Status {
+    await_file();
+    if (files_) PSNAM_CHECK(files_->remove_all());
     for (LocalCopy& copy : copies_) PSNAM_CHECK(copy.remove());
     return leads() ? areas_->remove() : Status{};
   });

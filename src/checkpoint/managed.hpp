@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "checkpoint/files.hpp"
 #include "checkpoint/layout.hpp"
 #include "checkpoint/local_copy.hpp"
 #include "checkpoint/series.hpp"
@@ -34,11 +35,12 @@ struct ManagedOptions {
   std::uint32_t parities = 1;
   std::uint32_t set_size = 0;  ///< 0: as many ranks as can be
   bool or_older = false;       ///< restart() goes back to an older version by itself
+  std::string folder;          ///< where each version is written to files too; empty: nowhere
   std::chrono::milliseconds timeout{0};
 };
 
 /// What a rank's data were got from.
-enum class Origin { nothing = 0, own = 1, repaired = 2, rebuilt = 3 };
+enum class Origin { nothing = 0, own = 1, repaired = 2, rebuilt = 3, file = 4 };
 
 struct Restored {
   std::uint64_t version = 0;  ///< 0: there is none
@@ -132,10 +134,17 @@ class Managed {
   Result<std::uint64_t> conclude(Status mine);
 
   // managed_restart.cpp
+  Result<Restored> restart_from(const Survey& survey, VersionKey key, bool or_older);
   Result<Origin> make_whole(const Survey& survey, const VersionKey& key);
   Status rebuild(const Survey& survey, const VersionKey& key, const std::vector<std::uint32_t>& sets);
   Status protect(const Survey& survey, const VersionKey& key);
   Status give_out(const VersionKey& key);
+
+  // managed_files.cpp
+  void write_file(const VersionKey& key);
+  void await_file();
+  Result<VersionKey> load_files(const Survey& survey, std::uint64_t asked);
+  Status load_file(const VersionKey& key);
 
   Team team_;
   ServicePointer nam_, store_;
@@ -144,6 +153,8 @@ class Managed {
   std::unique_ptr<SeriesPage> page_;  ///< of rank 0
   std::optional<SetAreas> areas_;
   std::vector<LocalCopy> copies_;
+  std::optional<Files> files_;  ///< if they are wanted
+  std::thread writer_;          ///< of the last version's file
   Regions regions_;
   std::optional<Round> round_;
   std::unique_ptr<Background> background_;

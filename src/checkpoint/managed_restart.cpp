@@ -34,18 +34,33 @@ std::vector<std::uint32_t> sets_in_need(const Series& series, const std::vector<
 
 Result<Restored> Managed::restart(std::uint64_t version) {
   PSNAM_TRY(const Survey found, survey(Asked::restart, version));
-  PSNAM_TRY(VersionKey key, found.choose(version, options_.or_older));
-  if (!key) return Restored{};
-  auto origin = make_whole(found, key);
-  // Its damage was seen only when it was read.
-  while (!origin && options_.or_older && version == 0 && found.before(key)) {
-    log::warn("version {} is given up: {}", key.number, origin.error().message);
-    key = found.before(key);
-    origin = make_whole(found, key);
+  auto key = found.choose(version, options_.or_older);
+  if (key && *key) return restart_from(found, *key, options_.or_older && version == 0);
+  if (files_) {
+    PSNAM_TRY(const VersionKey loaded, load_files(found, version));
+    if (loaded) {
+      // Every rank has a copy now.
+      PSNAM_TRY(const Survey now, survey(Asked::restart, version));
+      PSNAM_TRY(Restored restored, restart_from(now, loaded, false));
+      if (!found.has_copy(loaded, rank())) restored.origin = Origin::file;
+      return restored;
+    }
   }
-  PSNAM_CHECK(std::move(origin).status());
+  PSNAM_CHECK(std::move(key).status());
+  return Restored{};
+}
+
+Result<Restored> Managed::restart_from(const Survey& survey, VersionKey key, bool or_older) {
+  auto origin = make_whole(survey, key);
+  // Its damage was seen only when it was read.
+  while (!origin && or_older && survey.before(key)) {
+    log::warn("version {} is given up: {}", key.number, origin.error().message);
+    key = survey.before(key);
+    origin = make_whole(survey, key);
+  }
+  if (!origin) return origin.take_error();
   PSNAM_CHECK(give_out(key));
-  if (key == found.newest()) PSNAM_CHECK(protect(found, key));
+  if (key == survey.newest()) PSNAM_CHECK(protect(survey, key));
   return Restored{key.number, *origin};
 }
 

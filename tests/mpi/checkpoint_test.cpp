@@ -262,6 +262,42 @@ TEST_F(Managed, DataGrowAndShrink) {
   }
 }
 
+TEST_F(Managed, WhereAllMemoryIsGoneFilesAreRead) {
+  const std::string folder = store_.string() + "-files";
+  psnam_checkpoint_options_t to_file = options("a/b%");
+  to_file.to_file = folder.c_str();
+  ASSERT_NO_FATAL_FAILURE(open(to_file));
+  for (const std::uint64_t number : {1U, 2U, 3U}) ASSERT_NO_FATAL_FAILURE(save(number));
+  ASSERT_NO_FATAL_FAILURE(open_again(to_file));
+  expect_restored(3, PSNAM_CHECKPOINT_OWN);
+  const auto files = [&] {
+    const auto all = std::filesystem::directory_iterator{folder};
+    return static_cast<int>(
+        std::count_if(begin(all), end(all), [](const auto& entry) { return entry.is_regular_file(); }));
+  };
+  meanwhile([&] {
+    EXPECT_EQ(files(), 2 * ranks_);
+    for (int rank = 0; rank < ranks_; ++rank) lose_copies(store_, rank);
+  });
+  if (ranks_ > 1) {
+    expect_restored(3, PSNAM_CHECKPOINT_FILE);
+  } else {
+    expect_restored(3, PSNAM_CHECKPOINT_REBUILT);
+  }
+  expect_restored(3, PSNAM_CHECKPOINT_OWN);
+  // A file that was changed is not believed: the version before it is had.
+  meanwhile([&] {
+    for (int rank = 0; rank < ranks_; ++rank) lose_copies(store_, rank);
+    for (const auto& entry : std::filesystem::directory_iterator{folder})
+      if (entry.path().filename().string().starts_with("a%2fb%25.3.")) change_byte(entry.path(), 70'000);
+  });
+  if (ranks_ > 1) expect_restored(2, PSNAM_CHECKPOINT_FILE);
+  ASSERT_NO_FATAL_FAILURE(save(4));
+  EXPECT_EQ(psnam_checkpoint_remove(checkpoint_), 0) << nam_strerror();
+  checkpoint_ = nullptr;
+  meanwhile([&] { EXPECT_EQ(files(), 0); });
+}
+
 TEST_F(Managed, OtherRegionsThanWereSavedAreRefusedOnAllRanks) {
   ASSERT_NO_FATAL_FAILURE(open(options("regions")));
   ASSERT_NO_FATAL_FAILURE(save(1));
