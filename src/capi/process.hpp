@@ -14,10 +14,12 @@
 #include "capi/allocation.hpp"
 #include "capi/checkpoint_set.hpp"
 #include "capi/handles.hpp"
+#include "capi/managed.hpp"
 #include "capi/records.hpp"
 #include "capi/set.hpp"
 #include "nam.h"
 #include "nam/store.hpp"
+#include "psnam_checkpoint_team.h"
 
 namespace psnam::capi {
 
@@ -46,6 +48,7 @@ class Process {
   [[nodiscard]] Handles<nam_allocation_t, Allocation>& allocations() noexcept { return allocations_; }
   [[nodiscard]] Handles<nam_ext_allocation_t, Set>& sets() noexcept { return sets_; }
   [[nodiscard]] Handles<nam_ext_allocation_t, CheckpointSet>& checkpoints() noexcept { return checkpoints_; }
+  [[nodiscard]] Handles<psnam_checkpoint_t, ManagedCheckpoint>& managed() noexcept { return managed_; }
   [[nodiscard]] LoadedRecords& records() noexcept { return records_; }
   [[nodiscard]] TicketTable<UnderWay>& transfers() noexcept { return transfers_; }
 
@@ -67,6 +70,7 @@ class Process {
   Handles<nam_allocation_t, Allocation> allocations_;
   Handles<nam_ext_allocation_t, Set> sets_;
   Handles<nam_ext_allocation_t, CheckpointSet> checkpoints_;
+  Handles<psnam_checkpoint_t, ManagedCheckpoint> managed_;
   LoadedRecords records_;
   TicketTable<UnderWay> transfers_;
 };

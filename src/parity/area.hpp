@@ -110,6 +110,8 @@ class Area {
   /// Begins a version in the slot that does not hold the newest committed one; what that slot held is gone.
   /// Code::invalid_argument unless `number` is above every committed version's.
   [[nodiscard]] Result<Attempt> begin(std::uint64_t number, const Note& note = {});
+  /// The version is none any more, and its slot the next to be written.
+  void drop(const Version& version);
   /// Begins common work that writes no version (a rebuild): the number alone.
   [[nodiscard]] Attempt begin_rebuild(const Version& version);
   /// The last step, by one process, after every member's encode() has returned success: waits until all have said so

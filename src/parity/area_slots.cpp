@@ -163,6 +163,8 @@ Result<Attempt> Area::begin(std::uint64_t number, const Note& note) {
   return Attempt{new_attempt(), number, slot};
 }
 
+void Area::drop(const Version& version) { std::atomic_ref{commit_record(version.slot).magic}.store(0); }
+
 Attempt Area::begin_rebuild(const Version& version) { return {new_attempt(), version.number, version.slot}; }
 
 Status Area::commit(const Attempt& attempt, Deadline deadline) {

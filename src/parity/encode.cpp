@@ -31,34 +31,66 @@ class Lengths {
   std::vector<std::uint64_t> blocks_, sorted_;
 };
 
+/// All pieces as one sequence of blocks.
+class Pieces {
+ public:
+  Pieces(const MemberData& data, std::size_t block_bytes) : block_bytes_{block_bytes} {
+    add({data.bytes, data.copy_to});
+    for (const Piece& piece : data.further) add(piece);
+  }
+  [[nodiscard]] Piece block(std::uint64_t number) const {
+    const auto after = std::ranges::upper_bound(placed_, number, {}, &Placed::first);
+    const Placed& found = *std::prev(after);
+    const std::size_t offset = (number - found.first) * block_bytes_;
+    const auto& [bytes, copy_to] = found.piece;
+    return {bytes.subspan(offset, std::min(block_bytes_, bytes.size() - offset)),
+            copy_to == nullptr ? nullptr : copy_to + offset};
+  }
+
+ private:
+  struct Placed {
+    std::uint64_t first;  ///< block
+    Piece piece;
+  };
+  void add(const Piece& piece) {
+    if (piece.bytes.empty()) return;
+    placed_.push_back({blocks_, piece});
+    blocks_ += (piece.bytes.size() + block_bytes_ - 1) / block_bytes_;
+  }
+
+  std::size_t block_bytes_;
+  std::uint64_t blocks_ = 0;
+  std::vector<Placed> placed_;
+};
+
 class Encoding final : public Share {
  public:
   Encoding(const Area& area, const Attempt& attempt, const MemberData& data, std::span<const std::uint64_t> sizes)
       : area_{area},
         attempt_{attempt},
-        data_{data},
+        member_{data.member},
+        pieces_{data, area.shape().block_bytes},
         lengths_{area.shape(), sizes},
         checksums_{area.checksums(attempt.slot, data.member)} {}
 
-  std::uint64_t positions() const override { return lengths_.of(data_.member); }
+  std::uint64_t positions() const override { return lengths_.of(member_); }
   Part part(std::uint64_t block) override { return {1, 0, lengths_.members_with(block), 0}; }
   bool expects(std::uint32_t member, std::uint64_t block) override { return lengths_.of(member) > block; }
   Status take(const Sums& /*sums*/) override { return {}; }
 
   Status add(const Sums& sums) override {
-    const std::size_t block_bytes = area_.shape().block_bytes;
-    const std::size_t offset = sums.position * block_bytes;
-    const auto block = data_.bytes.subspan(offset, std::min(block_bytes, data_.bytes.size() - offset));
+    const Piece block = pieces_.block(sums.position);
     StoredParity parity{area_, attempt_.slot, sums.position};
     checksums_[sums.position] =
-        pass_over(block, {.factors = &area_.code().encoding(),
-                          .input = data_.member,
-                          .outputs = sums.blocks,
-                          .output_bytes = block_bytes,
-                          .assign = sums.tile.filled == 0,
-                          .finished = sums.last ? parity.places() : std::span<Finished>{},
-                          .copy_to = data_.copy_to == nullptr ? nullptr : data_.copy_to + offset,
-                          .next = data_.bytes.subspan(offset + block.size())});
+        pass_over(block.bytes, {.factors = &area_.code().encoding(),
+                                .input = member_,
+                                .outputs = sums.blocks,
+                                .output_bytes = area_.shape().block_bytes,
+                                .assign = sums.tile.filled == 0,
+                                .finished = sums.last ? parity.places() : std::span<Finished>{},
+                                .copy_to = block.copy_to,
+                                .next = sums.position + 1 < positions() ? pieces_.block(sums.position + 1).bytes
+                                                                        : std::span<const std::byte>{}});
     if (sums.last) parity.keep_checksums();
     sums.tile.filled = 1;
     return {};
@@ -67,19 +99,36 @@ class Encoding final : public Share {
  private:
   const Area& area_;
   const Attempt& attempt_;
-  const MemberData& data_;
+  std::uint32_t member_;
+  Pieces pieces_;
   Lengths lengths_;
   std::uint32_t* checksums_;
 };
+
+Status check_pieces(const Area& area, const MemberData& data) {
+  std::uint64_t before = data.bytes.size();
+  for (std::size_t index = 0; index < data.further.size(); ++index) {
+    const auto bytes = data.further[index].bytes;
+    if (bytes.data() == nullptr && !bytes.empty())
+      return Error{psnam::Code::buffer,
+                   fmt::format("member {}: {} bytes at null in piece {}", data.member, bytes.size(), index + 1)};
+    if (before % area.shape().block_bytes != 0 && !bytes.empty())
+      return Error{psnam::Code::size,
+                   fmt::format("member {}: piece {} begins {} bytes into a block of {}", data.member, index + 1,
+                               before % area.shape().block_bytes, area.shape().block_bytes)};
+    before += bytes.size();
+  }
+  return {};
+}
 
 Status check(const Area& area, const MemberData& data) {
   if (data.member >= area.shape().members)
     return Error{psnam::Code::rank, fmt::format("member {} of parity area '{}', which has {}", data.member, area.name(),
                                                 area.shape().members)};
-  if (data.bytes.size() > area.shape().capacity_bytes)
-    return Error{psnam::Code::size,
-                 fmt::format("member {} has {} bytes, parity area '{}' was made for {} a member", data.member,
-                             data.bytes.size(), area.name(), area.shape().capacity_bytes)};
+  if (data.size() > area.shape().capacity_bytes)
+    return Error{psnam::Code::size, fmt::format("member {} has {} bytes, parity area '{}' was made for {} a member",
+                                                data.member, data.size(), area.name(), area.shape().capacity_bytes)};
+  PSNAM_CHECK(check_pieces(area, data));
   if (data.bytes.data() == nullptr && !data.bytes.empty())
     return Error{psnam::Code::buffer, fmt::format("member {}: {} bytes at null", data.member, data.bytes.size())};
   return {};
@@ -100,9 +149,9 @@ Result<std::vector<std::uint64_t>> sizes_of_all(const Area& area) {
 Status encode_with_team(Area& area, const Team& team, const Attempt& attempt, const MemberData& data,
                         Deadline deadline) {
   format::ParitySeat& seat = area.seat(data.member);
-  seat.bytes = data.bytes.size();
+  seat.bytes = data.size();
   seat.lost = 0;
-  area.sizes(attempt.slot)[data.member] = data.bytes.size();
+  area.sizes(attempt.slot)[data.member] = data.size();
   team.arrive(data.member, Stage::joined);
   PSNAM_CHECK(team.await_all(Stage::joined, deadline));
   PSNAM_TRY(const auto sizes, sizes_of_all(area));
@@ -113,6 +162,12 @@ Status encode_with_team(Area& area, const Team& team, const Attempt& attempt, co
 }
 
 }  // namespace
+
+std::uint64_t MemberData::size() const noexcept {
+  std::uint64_t total = bytes.size();
+  for (const Piece& piece : further) total += piece.bytes.size();
+  return total;
+}
 
 Status encode_member(Area& area, const Attempt& attempt, const MemberData& data, Deadline deadline) {
   // A number that is no member's has no seat to give up from.

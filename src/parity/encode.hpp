@@ -19,10 +19,20 @@
 
 namespace psnam::parity {
 
+/// Bytes of a member that lie together.
+struct Piece {
+  std::span<const std::byte> bytes;  ///< any alignment
+  std::byte* copy_to = nullptr;      ///< if set, as many bytes go there on the same pass, past the caches
+};
+
 struct MemberData {
   std::uint32_t member = 0;
   std::span<const std::byte> bytes;  ///< any alignment, any size up to the capacity; 0 too
-  std::byte* copy_to = nullptr;      ///< if set, as many bytes go there on the same pass, past the caches
+  std::byte* copy_to = nullptr;      ///< as in Piece
+  /// What comes after `bytes`. Every piece is whole blocks of the area then, but for the last one that is not empty.
+  std::span<const Piece> further{};
+
+  [[nodiscard]] std::uint64_t size() const noexcept;
 };
 
 /// A member's share. Every member of the set calls it once for the attempt, from its own process or thread.

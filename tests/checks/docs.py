@@ -36,6 +36,8 @@ def info_findings(root):
     if not known:
         return []
     header = set(re.findall(r'"(psnam_[a-z_]*[a-z])"', _joined(root, "include/psnam.h")))
+    # Words of the same form that are functions and types.
+    header |= set(re.findall(r"\b(psnam_checkpoint\w*)", _joined(root, "include/psnam_checkpoint.h", "include/psnam_checkpoint_team.h")))
     findings = []
     page = root / "docs/windows.md"
     mentioned = set(re.findall(r"\bpsnam_[a-z_]*[a-z]\b", page.read_text())) if page.exists() else set()

@@ -104,6 +104,48 @@ TEST(Encode, UnalignedDataIsEncodedAndCopiedOnTheWay) {
             0);
 }
 
+TEST(Encode, APieceInManyPlacesIsAsInOne) {
+  constexpr std::uint64_t kCapacity = 9 * kBlock;
+  const std::vector<Bytes> data = random_members(std::vector<std::uint64_t>{kCapacity - 5}, 3);
+  const std::span<const std::byte> all{data[0]};
+  Fixture fixture{1, 2, kCapacity, kBlock};
+  const auto attempt = fixture.area().begin(1);
+  ASSERT_TRUE(attempt);
+  Bytes copy(kCapacity - 5);
+  // Apart in memory, for they are copies.
+  const Bytes first{all.begin(), all.begin() + 2 * kBlock}, second{all.begin() + 2 * kBlock, all.begin() + 3 * kBlock},
+      last{all.begin() + 3 * kBlock, all.end()};
+  const std::vector<Piece> further{{second, copy.data() + 2 * kBlock}, {}, {last, copy.data() + 3 * kBlock}};
+  const Status done = encode_member(fixture.area(), *attempt, {0, first, copy.data(), further}, soon());
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_TRUE(fixture.area().commit(*attempt, soon()));
+  expect_parity(fixture, 1, data);
+  EXPECT_EQ(copy, data[0]);
+}
+
+TEST(Encode, APieceThatBeginsWithinABlockIsRefused) {
+  Fixture fixture{1, 1, 4 * kBlock, kBlock};
+  const auto attempt = fixture.area().begin(1);
+  ASSERT_TRUE(attempt);
+  const Bytes one(kBlock + 1), other(10);
+  const std::vector<Piece> further{{other, nullptr}};
+  const Status done = encode_member(fixture.area(), *attempt, {0, one, nullptr, further}, soon());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, psnam::Code::size);
+  EXPECT_NE(done.error().message.find("piece 1 begins 1 bytes into a block"), std::string::npos)
+      << done.error().message;
+}
+
+TEST(Encode, AVersionThatIsDroppedIsNoneAndItsSlotIsNext) {
+  Fixture fixture{2, 1, 4 * kBlock, kBlock};
+  const std::vector<Bytes> data = random_members(std::vector<std::uint64_t>{kBlock, 3 * kBlock}, 3);
+  for (const std::uint64_t version : {1U, 2U}) ASSERT_TRUE(fixture.encode(version, data));
+  fixture.area().drop(*fixture.area().version(2));
+  EXPECT_EQ(fixture.area().newest()->number, 1U);
+  ASSERT_TRUE(fixture.encode(2, data));
+  EXPECT_EQ(fixture.area().versions().size(), 2U);
+}
+
 TEST(Encode, AMemberThatDoesNotComeIsNamed) {
   Fixture fixture{3, 1, 4 * kBlock, kBlock};
   const std::vector<Bytes> data = random_members(std::vector<std::uint64_t>(3, 4 * kBlock), 1);

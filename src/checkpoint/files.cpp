@@ -1,0 +1,129 @@
+#include "checkpoint/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <optional>
+
+#include "base/system.hpp"
+
+namespace psnam::checkpoint {
+namespace {
+
+constexpr std::size_t kKept = 2;
+
+Error failed(const char* what, const std::filesystem::path& path) {
+  return psnam::system_error(fmt::format("cannot {} {}", what, path.string()), errno);
+}
+
+/// Nothing of a name leads to another folder.
+std::string file_name_of(const std::string& series) {
+  std::string name;
+  for (const char c : series)
+    if (c == '/' || c == '%')
+      name += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    else
+      name += c;
+  return name;
+}
+
+/// "NUMBER.STAMP".
+std::optional<VersionKey> parse(std::string_view text) {
+  VersionKey key;
+  const char* const end = text.data() + text.size();
+  const auto number = std::from_chars(text.data(), end, key.number);
+  if (number.ec != std::errc{} || number.ptr == end || *number.ptr != '.') return {};
+  const auto stamp = std::from_chars(number.ptr + 1, end, key.stamp);
+  if (stamp.ec != std::errc{} || stamp.ptr != end || !key) return {};
+  return key;
+}
+
+Status write_all(int descriptor, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed("write", path);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  if (::fsync(descriptor) != 0) return failed("sync", path);
+  return {};
+}
+
+}  // namespace
+
+Files::Files(std::filesystem::path folder, const std::string& series, std::uint32_t ranks, std::uint32_t rank)
+    : folder_{std::move(folder)},
+      prefix_{file_name_of(series) + "."},
+      suffix_{fmt::format(".{}of{}.checkpoint", rank, ranks)},
+      ranks_{ranks},
+      rank_{rank} {}
+
+std::filesystem::path Files::path_of(const VersionKey& key) const {
+  return folder_ / fmt::format("{}{}.{}{}", prefix_, key.number, key.stamp, suffix_);
+}
+
+std::vector<VersionKey> Files::versions() const {
+  std::vector<VersionKey> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator{folder_, error}) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix_) || !name.ends_with(suffix_) || name.size() <= prefix_.size() + suffix_.size())
+      continue;
+    const auto middle = std::string_view{name}.substr(prefix_.size(), name.size() - prefix_.size() - suffix_.size());
+    if (const auto key = parse(middle)) found.push_back(*key);
+  }
+  std::ranges::sort(found, std::greater{});
+  return found;
+}
+
+Status Files::write(const CopyView& copy) const {
+  const VersionKey key = copy.version();
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  const std::filesystem::path path = path_of(key);
+  const std::filesystem::path unfinished = path.string() + ".unfinished";
+  const Fd file{::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+  if (file.get() < 0) return failed("make", unfinished);
+  Status written = write_all(file.get(), copy.whole(), unfinished);
+  if (written && ::rename(unfinished.c_str(), path.c_str()) != 0) written = failed("name", path);
+  if (!written) {
+    ::unlink(unfinished.c_str());
+    return written;
+  }
+  const auto all = versions();
+  for (std::size_t index = kKept; index < all.size(); ++index) std::filesystem::remove(path_of(all[index]), error);
+  return {};
+}
+
+Result<std::vector<std::byte>> Files::read(const VersionKey& key, CopyOwner& owner) const {
+  const std::filesystem::path path = path_of(key);
+  std::ifstream file{path, std::ios::binary | std::ios::ate};
+  if (!file) return failed("open", path);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(file.tellg()));
+  file.seekg(0);
+  if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size())))
+    return failed("read", path);
+  format::CheckpointCopyHeader header{};
+  if (bytes.size() >= sizeof header) std::memcpy(&header, bytes.data(), sizeof header);
+  owner = {.series = {}, .ranks = ranks_, .rank = rank_};
+  std::ranges::copy(header.series, owner.series.bytes.begin());
+  const CopyView copy{bytes, owner};
+  if (copy.version() != key || copy.count_damaged() != 0)
+    return Error{Code::corrupt, fmt::format("the file {} is not as it was written", path.string())};
+  return bytes;
+}
+
+Status Files::remove_all() const {
+  for (const VersionKey& key : versions())
+    if (::unlink(path_of(key).c_str()) != 0 && errno != ENOENT) return failed("remove", path_of(key));
+  return {};
+}
+
+}  // namespace psnam::checkpoint

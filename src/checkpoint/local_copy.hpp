@@ -1,0 +1,104 @@
+// The copy of one rank's data in the store of its node: a persistent allocation, so it outlives the processes. It holds
+// one version, or none while it is written; a rank has two of them. See format/checkpoint_page.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/result.hpp"
+#include "checkpoint/area_memory.hpp"
+#include "checkpoint/version_key.hpp"
+#include "format/catalog.hpp"
+#include "format/checkpoint_page.hpp"
+
+namespace psnam::checkpoint {
+
+/// Whose copy it is.
+struct CopyOwner {
+  format::Uuid series;
+  std::uint32_t ranks = 0;
+  std::uint32_t rank = 0;
+};
+
+/// What is in a copy, of memory that is mapped somewhere. Nothing in it is believed.
+class CopyView {
+ public:
+  CopyView(std::span<std::byte> memory, const CopyOwner& owner) noexcept : memory_{memory}, owner_{owner} {}
+
+  /// No version if the copy is not whole, as far as header and checksums tell, or somebody else's.
+  [[nodiscard]] VersionKey version() const;
+  /// Of the whole version.
+  [[nodiscard]] std::span<std::byte> payload() const;
+  /// All of it, from the header to the end of the payload; of the whole version, as the next two.
+  [[nodiscard]] std::span<const std::byte> whole() const;
+  [[nodiscard]] const std::uint32_t* checksums() const noexcept;
+  [[nodiscard]] std::uint32_t block_bytes() const;
+  /// Blocks of the payload that are not as they were written. Reads all of it.
+  [[nodiscard]] std::uint64_t count_damaged() const;
+
+  /// There is no version from here on.
+  void invalidate() const noexcept;
+  /// Room for a payload; `payload_bytes` fits.
+  [[nodiscard]] std::span<std::byte> room(std::uint64_t payload_bytes, std::uint32_t block_bytes) const noexcept;
+  /// What was written to that room is the version, with the checksums of its blocks.
+  void commit(const VersionKey& key, std::uint64_t payload_bytes, std::uint32_t block_bytes,
+              const std::uint32_t* checksums) const noexcept;
+
+ private:
+  [[nodiscard]] std::optional<format::CheckpointCopyHeader> header() const;
+
+  std::span<std::byte> memory_;
+  CopyOwner owner_;
+};
+
+class LocalCopy {
+ public:
+  /// `index`: 0 or 1. Looks for the copy; there may be none yet.
+  static Result<LocalCopy> open(ServicePointer store, const CopyOwner& owner, int index);
+  LocalCopy(LocalCopy&&) noexcept = default;
+  LocalCopy& operator=(LocalCopy&&) noexcept = default;
+
+  /// No version if there is none.
+  [[nodiscard]] VersionKey version() const;
+  /// Precondition: version() is one.
+  [[nodiscard]] CopyView view() const noexcept { return {use_->bytes(), owner_}; }
+  /// What is there goes; room for a payload, in a new allocation where the one that is there is too small.
+  Result<CopyView> make_room(std::uint64_t payload_bytes, std::uint32_t block_bytes);
+  /// The allocation goes.
+  Status remove();
+
+ private:
+  /// The mapped allocation, in use.
+  class Use {
+   public:
+    Use(ServicePointer store, nam::AllocationUse use, nam::Memory memory) noexcept
+        : store_{std::move(store)}, use_{std::move(use)}, memory_{std::move(memory)} {}
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    ~Use();
+    [[nodiscard]] std::span<std::byte> bytes() const noexcept {
+      return {memory_.mapping.data(), memory_.mapping.bytes()};
+    }
+    [[nodiscard]] std::uint64_t id() const noexcept { return use_.allocation.id; }
+
+   private:
+    ServicePointer store_;
+    nam::AllocationUse use_;
+    nam::Memory memory_;
+  };
+
+  LocalCopy(ServicePointer store, const CopyOwner& owner, int index);
+  Result<std::unique_ptr<Use>> map(nam::AllocationUse use) const;
+  Status allocate(std::uint64_t bytes);
+
+  ServicePointer store_;
+  CopyOwner owner_;
+  std::string name_;
+  std::unique_ptr<Use> use_;
+};
+
+}  // namespace psnam::checkpoint

@@ -1,0 +1,94 @@
+#include "checkpoint/survey.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace psnam::checkpoint {
+
+const AreaTickets& Survey::areas(std::uint32_t set) const { return states_[series_.ranks_of(set).front()].areas; }
+
+bool Survey::committed(const VersionKey& key, std::uint32_t set) const {
+  const RankState& leader = states_[series_.ranks_of(set).front()];
+  return std::ranges::find(leader.parities, key) != leader.parities.end();
+}
+
+bool Survey::has_copy(const VersionKey& key, std::uint32_t rank) const {
+  return std::ranges::find(states_[rank].copies, key) != states_[rank].copies.end();
+}
+
+std::vector<VersionKey> Survey::versions() const {
+  std::vector<VersionKey> all;
+  for (const RankState& state : states_) {
+    std::ranges::copy_if(state.copies, std::back_inserter(all), &VersionKey::operator bool);
+    std::ranges::copy_if(state.parities, std::back_inserter(all), &VersionKey::operator bool);
+  }
+  std::ranges::sort(all, std::greater{});
+  const auto rest = std::ranges::unique(all);
+  all.erase(rest.begin(), rest.end());
+  return all;
+}
+
+Judgement Survey::judge(const VersionKey& key) const {
+  Judgement judgement{.complete = true, .committed = true, .lost = {}, .fatal = {}};
+  for (std::uint32_t set = 0; set < series_.sets; ++set) {
+    std::vector<std::uint32_t> missing;
+    std::ranges::copy_if(series_.ranks_of(set), std::back_inserter(missing),
+                         [&](std::uint32_t rank) { return !has_copy(key, rank); });
+    const bool has_parity = committed(key, set);
+    judgement.committed = judgement.committed && has_parity;
+    judgement.lost.insert(judgement.lost.end(), missing.begin(), missing.end());
+    if (missing.empty() || (has_parity && missing.size() <= series_.parities)) continue;
+    judgement.complete = false;
+    judgement.fatal.insert(judgement.fatal.end(), missing.begin(), missing.end());
+  }
+  return judgement;
+}
+
+VersionKey Survey::newest() const {
+  for (const VersionKey& key : versions())
+    if (judge(key).complete) return key;
+  return {};
+}
+
+VersionKey Survey::before(const VersionKey& key) const {
+  for (const VersionKey& one : versions())
+    if (one < key && judge(one).complete) return one;
+  return {};
+}
+
+Error Survey::lost(const VersionKey& key, const Judgement& judgement) const {
+  const VersionKey older = before(key);
+  return Error{
+      Code::peer_lost,
+      fmt::format("version {} of the checkpoints \"{}\" cannot be had again: the data of ranks {} are lost, and "
+                  "{} {} of a set can be made again at most; {}",
+                  key.number, series_.name, fmt::join(judgement.fatal, ", "), series_.parities,
+                  series_.parities == 1 ? "rank" : "ranks",
+                  older ? fmt::format("version {} is complete and can be asked for", older.number)
+                        : "no older version is complete")};
+}
+
+Result<VersionKey> Survey::choose(std::uint64_t asked, bool or_older) const {
+  for (const VersionKey& key : versions()) {
+    if (asked != 0 && key.number != asked) continue;
+    const Judgement judgement = judge(key);
+    if (judgement.complete) return key;
+    // What was never committed everywhere is no version: a job died in the middle of it.
+    if (judgement.committed && !or_older) return lost(key, judgement);
+  }
+  if (asked == 0) return VersionKey{};
+  return Error{Code::name_not_found,
+               fmt::format("there is no complete version {} of the checkpoints \"{}\"{}", asked, series_.name,
+                           newest() ? fmt::format("; the newest is {}", newest().number) : "")};
+}
+
+std::uint64_t Survey::longest_bytes(std::uint32_t set) const {
+  std::uint64_t longest = 0;
+  for (const std::uint32_t rank : series_.ranks_of(set)) longest = std::max(longest, states_[rank].payload_bytes);
+  return longest;
+}
+
+}  // namespace psnam::checkpoint

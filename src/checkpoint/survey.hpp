@@ -1,0 +1,76 @@
+// What there is of each version, as all ranks have said it at one moment, and what follows: which versions can be had
+// again, and at what price. Every rank comes to the same judgement, because all judge the same words.
+//
+// A version is complete in a set if its parity is committed and no more ranks miss their copies than there are
+// parities, or if no rank misses its copy. It is complete if it is so in every set. A copy is committed before the
+// parity is, so whoever dies at whatever instant, the version that was complete before is complete as long as its
+// copies and its parity are not overwritten; and they are not before a newer one is complete.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/area_memory.hpp"
+#include "checkpoint/series.hpp"
+#include "checkpoint/version_key.hpp"
+
+namespace psnam::checkpoint {
+
+/// The areas of a set, as its leader has them; an id of 0: none.
+struct AreaTickets {
+  AreaTicket current;
+  AreaTicket previous;
+};
+
+/// What a rank says. Plain bytes.
+struct RankState {
+  std::array<VersionKey, 2> copies{};
+  std::array<VersionKey, 4> parities{};  ///< committed versions of the set; said by its leader
+  AreaTickets areas{};                   ///< likewise
+  std::uint64_t payload_bytes = 0;       ///< as registered now
+  std::uint64_t asked = 0;               ///< version
+  std::uint64_t now_ns = 0;
+  std::uint32_t operation = 0;
+  std::uint32_t under_way = 0;
+};
+
+struct Judgement {
+  bool complete = false;
+  bool committed = false;            ///< the parity of every set is
+  std::vector<std::uint32_t> lost;   ///< ranks without a copy
+  std::vector<std::uint32_t> fatal;  ///< those of them that are in sets that cannot make them again
+};
+
+class Survey {
+ public:
+  Survey(const Series& series, std::vector<RankState> states) : series_{series}, states_{std::move(states)} {}
+
+  [[nodiscard]] const std::vector<RankState>& states() const noexcept { return states_; }
+  [[nodiscard]] const AreaTickets& areas(std::uint32_t set) const;
+  /// All of which anything is left, newest first.
+  [[nodiscard]] std::vector<VersionKey> versions() const;
+  [[nodiscard]] Judgement judge(const VersionKey& key) const;
+  [[nodiscard]] bool committed(const VersionKey& key, std::uint32_t set) const;
+  [[nodiscard]] bool has_copy(const VersionKey& key, std::uint32_t rank) const;
+  /// The newest complete version; none without any.
+  [[nodiscard]] VersionKey newest() const;
+  /// The newest complete version before `key`.
+  [[nodiscard]] VersionKey before(const VersionKey& key) const;
+  /// What is to be restored of number `asked`, 0: the newest. No version if there is nothing at all.
+  /// Code::name_not_found for another number; Code::peer_lost, naming the ranks, if what was committed cannot be had
+  /// again, and not `or_older` is enough.
+  [[nodiscard]] Result<VersionKey> choose(std::uint64_t asked, bool or_older) const;
+  /// The longest data of a member of the set.
+  [[nodiscard]] std::uint64_t longest_bytes(std::uint32_t set) const;
+
+ private:
+  [[nodiscard]] Error lost(const VersionKey& key, const Judgement& judgement) const;
+
+  const Series& series_;
+  std::vector<RankState> states_;
+};
+
+}  // namespace psnam::checkpoint
