@@ -19,9 +19,11 @@ namespace psnam::test {
   return otherwise;
 }
 
-/// Rank 0 tells the test's script that the job stands here and waits for a line; the other ranks wait for rank 0.
+/// When all ranks have come here, rank 0 tells the test's script that the job stands here, and waits for a line; the other
+/// ranks wait for rank 0.
 inline std::string stop_at(const std::string& point) {
   std::string word;
+  MPI_Barrier(MPI_COMM_WORLD);
   if (world_rank() == 0) {
     std::cout << "@" << point << std::endl;
     std::getline(std::cin, word);
