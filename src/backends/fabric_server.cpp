@@ -62,7 +62,9 @@ class Core {
 
   const std::string& provider() const noexcept { return provider_; }
 
-  /// Runs `action` while the thread is in no function of libfabric.
+  /// Runs `action` while the thread is in no function of libfabric. For what libfabric does not do safely beside it:
+  /// ending endpoints, and (its providers over TCP, before version 1.19) registering memory and ending that, which
+  /// change the table of keys that the thread reads.
   template <class Action>
   auto exclusively(Action action) {
     claims_.fetch_add(1);
@@ -218,6 +220,11 @@ class Registration final : public FabricRegistration {
  public:
   Registration(std::shared_ptr<Core> core, Fid<fid_mr> registration, std::uint64_t base) noexcept
       : core_{std::move(core)}, registration_{std::move(registration)}, base_{base} {}
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+  ~Registration() override {
+    core_->exclusively([&] { registration_.reset(); });
+  }
 
   [[nodiscard]] std::uint64_t key() const noexcept override { return fi_mr_key(registration_.get()); }
   [[nodiscard]] std::uint64_t base() const noexcept override { return base_; }
@@ -258,7 +265,8 @@ class Endpoint final : public FabricEndpoint {
   [[nodiscard]] Result<std::unique_ptr<FabricRegistration>> register_memory(std::span<std::byte> memory,
                                                                             Protection protection) override {
     if (memory.empty()) return Error{Code::invalid_argument, "no bytes to register with the fabric"};
-    PSNAM_TRY(Fid<fid_mr> registration, register_with(domain_, endpoint_.get(), memory, protection));
+    PSNAM_TRY(Fid<fid_mr> registration,
+              core_->exclusively([&] { return register_with(domain_, endpoint_.get(), memory, protection); }));
     const auto base = domain_.needs(FI_MR_VIRT_ADDR) ? reinterpret_cast<std::uint64_t>(memory.data()) : 0;
     return std::unique_ptr<FabricRegistration>{std::make_unique<Registration>(core_, std::move(registration), base)};
   }

@@ -1,4 +1,5 @@
 // Clients that break the rules, and servers that go away: whoever did it gets an error in time, everybody else goes on.
+#include <atomic>
 #include <cstring>
 #include <thread>
 
@@ -132,6 +133,22 @@ TEST_F(FabricFaults, DeregisteredMemoryIsNotReachedAnyMore) {
   std::memset(peer_.memory(), 0, 4096);
   expect_dead(bad, write(*bad.memory, 64, buffer_.data(), 8));
   EXPECT_EQ(peer_.memory()[64], std::byte{0});
+}
+
+TEST_F(FabricFaults, MemoryIsRegisteredAndDeregisteredBesideTransfers) {
+  constexpr int kTimes = 10'000;
+  const Party party_under_load = party();
+  Status ended;
+  std::atomic<bool> enough = false;
+  std::thread writer{[&] {
+    while (ended && !enough) ended = write(*party_under_load.memory, 0, buffer_.data(), 64);
+  }};
+  const auto endpoint = std::to_string(party_under_load.endpoint.number);
+  EXPECT_EQ(peer_.ask("churn " + endpoint + " " + std::to_string(kTimes)), "done");
+  enough = true;
+  writer.join();
+  EXPECT_TRUE(ended) << ended.error().message;
+  expect_works(party_under_load);
 }
 
 TEST_F(FabricFaults, AnEvictedClientWritesNothingAnyMore) {

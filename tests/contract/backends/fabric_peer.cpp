@@ -8,6 +8,7 @@
 //   endpoint                            NUMBER ADDRESS          the address in hexadecimal digits
 //   register ENDPOINT OFFSET BYTES rw   NUMBER KEY BASE         rw or ro
 //   deregister NUMBER                   done
+//   churn ENDPOINT TIMES                done                    registers 64 parts and deregisters them, so often
 //   close ENDPOINT                      done
 //   processor                           MICROSECONDS            processor time of this process so far
 //
@@ -16,6 +17,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -53,6 +55,7 @@ class Peer {
     if (command == "provider") return server_->provider();
     if (command == "endpoint") return endpoint();
     if (command == "register") return register_memory(words);
+    if (command == "churn") return churn(words);
     if (command == "processor") return processor();
     int number = 0;
     words >> number;
@@ -85,6 +88,21 @@ class Peer {
     const std::string text = fmt::format("{} {} {}", ++last_, registration->key(), registration->base());
     registrations_[last_] = std::move(registration);
     return text;
+  }
+
+  Result<std::string> churn(std::istream& words) {
+    int of = 0;
+    int times = 0;
+    words >> of >> times;
+    const auto endpoint = endpoints_.find(of);
+    if (endpoint == endpoints_.end()) return Error{Code::invalid_argument, "no such endpoint"};
+    for (int time = 0; time < times; ++time) {
+      std::array<std::unique_ptr<FabricRegistration>, 64> parts;
+      for (auto& part : parts) {
+        PSNAM_TRY(part, endpoint->second->register_memory({memory_.data(), 64}, Protection::read_only));
+      }
+    }
+    return std::string{"done"};
   }
 
   static Result<std::string> processor() {
