@@ -19,6 +19,40 @@ unsigned char* raw(const std::byte* bytes) noexcept {
   return const_cast<unsigned char*>(reinterpret_cast<const unsigned char*>(bytes));
 }
 
+/// After every call of ISA-L, whose functions leave the upper halves of the vector registers as they are. Code that was
+/// compiled for any processor does not know these halves, but waits for whatever was loaded into them last: without
+/// this, checksum and exclusive or of cold memory by turns ran at 4.5 GB/s instead of 18.
+struct UpperHalves {
+  UpperHalves() = default;
+  UpperHalves(const UpperHalves&) = delete;
+  UpperHalves& operator=(const UpperHalves&) = delete;
+  ~UpperHalves() {
+#if defined(__x86_64__)
+    static const bool there = __builtin_cpu_supports("avx") != 0;
+    if (there) __asm__ volatile("vzeroupper" ::: "memory");
+#endif
+  }
+};
+
+/// ISA-L's exclusive or writes past the caches, and wants alignment, but for its version for AVX-512, which is taken
+/// where the processor has these.
+bool xor_stays_in_caches() noexcept {
+#if defined(__x86_64__)
+  static const bool stays = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512cd") != 0 &&
+                            __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+                            __builtin_cpu_supports("avx512vl") != 0;
+  return stays;
+#else
+  return false;
+#endif
+}
+
+void exclusive_or(std::size_t bytes, const std::byte* one, const std::byte* other, std::byte* sum) noexcept {
+  const UpperHalves cleared;
+  std::array<void*, 3> pieces{raw(one), raw(other), sum};
+  xor_gen(3, static_cast<int>(bytes), pieces.data());
+}
+
 std::vector<std::uint8_t> expand(std::uint32_t inputs, std::uint32_t outputs, std::vector<std::uint8_t>& matrix) {
   std::vector<std::uint8_t> tables(std::size_t{32} * inputs * outputs);
   ec_init_tables(static_cast<int>(inputs), static_cast<int>(outputs), matrix.data(), tables.data());
@@ -40,6 +74,7 @@ bool holds(std::span<const std::uint32_t> pieces, std::uint32_t piece) noexcept 
 }  // namespace
 
 std::uint32_t checksum(std::span<const std::byte> bytes, std::uint32_t before) noexcept {
+  const UpperHalves cleared;
   std::uint32_t state = ~before;
   while (!bytes.empty()) {
     const std::size_t now = std::min(bytes.size(), kMostBytesAtOnce);
@@ -64,6 +99,7 @@ Factors::Factors(std::uint32_t inputs, std::uint32_t outputs, std::vector<std::u
 
 void Factors::combine(std::size_t bytes, std::span<const std::byte* const> inputs,
                       std::span<std::byte* const> outputs) const {
+  const UpperHalves cleared;
   std::array<unsigned char*, format::kParityMaxPieces> from, to;
   std::ranges::transform(inputs, from.begin(), raw);
   std::ranges::transform(outputs, to.begin(), raw);
@@ -73,6 +109,11 @@ void Factors::combine(std::size_t bytes, std::span<const std::byte* const> input
 
 void Factors::add(std::size_t bytes, std::uint32_t index, const std::byte* input,
                   std::span<std::byte* const> outputs) const {
+  if (only_ones_ && xor_stays_in_caches()) {
+    for (std::byte* const output : outputs) exclusive_or(bytes, output, input, output);
+    return;
+  }
+  const UpperHalves cleared;
   std::array<unsigned char*, format::kParityMaxPieces> to;
   std::ranges::transform(outputs, to.begin(), raw);
   ec_encode_data_update(static_cast<int>(bytes), static_cast<int>(inputs_), static_cast<int>(outputs_),
@@ -85,6 +126,7 @@ void Factors::assign(std::size_t bytes, std::uint32_t index, const std::byte* in
     for (std::byte* const output : outputs) std::memcpy(output, input, bytes);
     return;
   }
+  const UpperHalves cleared;
   std::array<unsigned char*, format::kParityMaxPieces> to;
   std::ranges::transform(outputs, to.begin(), raw);
   unsigned char* from = raw(input);
