@@ -112,8 +112,13 @@ class Client:
                 os.kill(board.read()["process"], signal.SIGKILL)
             self.process.wait(PROGRESS_LIMIT_S)
         except (AssertionError, ProcessLookupError, subprocess.TimeoutExpired):
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(PROGRESS_LIMIT_S)
+            self.kill_group()
+        self.process = None
+
+    def kill_group(self):
+        """Of one that has no window yet, and so does not say who it is."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PROGRESS_LIMIT_S)
         self.process = None
 
     def finish(self, limit=PROGRESS_LIMIT_S):
