@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -32,6 +33,8 @@ struct ClientOptions {
   std::chrono::milliseconds timeout{10'000};
   std::size_t chunk_bytes = backends::FabricOptions{}.chunk_bytes;
   std::string fabric_module = {};  ///< as for backends::load_fabric()
+  /// Where the same server may be now, the best first: asked when it is not at its address any more. May be null.
+  std::function<std::vector<control::Address>()> elsewhere = nullptr;
 };
 
 /// A reply and the descriptors that came with it.
@@ -94,7 +97,10 @@ class ClientLink {
   };
   explicit ClientLink(ClientOptions options) : options_{std::move(options)}, patience_{options_.timeout} {}
 
-  [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel() const;
+  [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel(const control::Address& address) const;
+  /// To a server with this store.
+  [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel_again(const control::Address& address) const;
+  [[nodiscard]] Result<std::unique_ptr<control::Channel>> find_server_again() const;
   [[nodiscard]] Result<std::unique_ptr<control::Channel>> prefer_local(std::unique_ptr<control::Channel> channel,
                                                                        const control::ClientFacts& facts) const;
   [[nodiscard]] Result<std::shared_ptr<control::Channel>> channel();
