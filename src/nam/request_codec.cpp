@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "nam/control_fields.hpp"
+#include "nam/parity_codec.hpp"
 #include "nam/request.hpp"
 
 namespace psnam::nam::request {
@@ -324,6 +325,10 @@ DecideWindows windows_of(capnp::Data::Reader in, Fields& fields) {
   return to;
 }
 
+void put(Builder out, const JoinParity& from) { codec::put_parity(out, from); }
+void put(Builder out, const AwaitParity& from) { codec::put_parity(out, from); }
+void put(Builder out, const LeaveParity& from) { codec::put_parity(out, from); }
+
 template <class Range>
 Range range_of(schema::Range::Reader in) {
   return {.root_id = in.getRootId(), .offset_bytes = in.getOffsetBytes(), .bytes = in.getBytes()};
@@ -436,6 +441,12 @@ Any get_agent_request(Reader in, Fields& fields) {
       return Unlock{in.getUnlock().getAgent(), rank_of(in.getUnlock())};
     case schema::Request::EXECUTE:
       return get(in.getExecute(), fields);
+    case schema::Request::JOIN_PARITY:
+      return codec::join_of(in.getJoinParity(), fields);
+    case schema::Request::AWAIT_PARITY:
+      return codec::await_of(in.getAwaitParity());
+    case schema::Request::LEAVE_PARITY:
+      return codec::leave_of(in.getLeaveParity());
     default:
       return get_memory_request(in, fields);
   }
