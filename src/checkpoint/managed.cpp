@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "checkpoint/pulled.hpp"
 #include "format/checkpoint_page.hpp"
 #include "parity/encode.hpp"
 #include "parity/team.hpp"
@@ -181,6 +182,8 @@ Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
                  .under_way = round_ ? 1U : 0U};
   for (std::size_t index = 0; index < copies_.size(); ++index) mine.copies[index] = copies_[index].version();
   mine.payload_bytes = Layout{regions_, series_.block_bytes}.payload_bytes();
+  Status looked = locally([&] { return leads() ? areas_->refresh() : Status{}; });
+  PSNAM_CHECK(team_.agree(looked));
   if (leads()) {
     mine.parities = areas_->versions();
     mine.areas = areas_->tickets();
@@ -229,8 +232,13 @@ Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& ke
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
   Round round{.key = key, .memory = {}, .attempt = {}, .layout = {}, .copy = {}};
   PSNAM_TRY(round.memory, room_for_parity(survey, takes_part));
+  PSNAM_TRY(round.pulled, any_unmapped(round.memory));
   Status begun = locally([&]() -> Status {
     if (!takes_part || !leads()) return {};
+    if (round.pulled) {
+      round.attempt = pulled_attempt(key.number);
+      return {};
+    }
     PSNAM_TRY(round.attempt, round.memory->area().begin(key.number, note_of(key)));
     return {};
   });
@@ -238,6 +246,12 @@ Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& ke
   PSNAM_TRY(const auto attempts, team_.gather(round.attempt));
   round.attempt = attempts[leader_of(set())];
   return round;
+}
+
+Result<bool> Managed::any_unmapped(const AreaPointer& memory) {
+  const std::uint32_t mine = memory && !memory->mapped() ? 1 : 0;
+  PSNAM_TRY(const auto all, team_.gather(mine));
+  return std::ranges::any_of(series_.ranks_of(set()), [&](std::uint32_t one) { return all[one] != 0; });
 }
 
 LocalCopy* Managed::copy_of(const VersionKey& key) {
@@ -288,11 +302,34 @@ Status Managed::carry_out(const Round& round) {
   const parity::Deadline deadline = this->deadline(*round.memory);
   const auto payload =
       round.layout ? round.copy->room(round.layout->payload_bytes(), series_.block_bytes) : round.copy->payload();
+  if (round.pulled) return carry_out_pulled(round, payload, deadline);
   PSNAM_CHECK(encode(round, payload, deadline));
   if (round.layout)
     round.copy->commit(round.key, payload.size(), series_.block_bytes,
                        round.memory->area().checksums(round.attempt.slot, series_.member(rank())));
   return commit(round, deadline);
+}
+
+/// The service reads the copy, which nobody writes meanwhile, and not the data.
+Status Managed::carry_out_pulled(const Round& round, std::span<std::byte> payload, parity::Deadline deadline) {
+  const std::uint32_t member = series_.member(rank());
+  std::vector<std::uint32_t> checksums;
+  if (round.layout) {
+    round.layout->pack(payload.data());
+    const auto pieces = round.layout->pieces(payload.data());
+    checksums = parity::copy_member(
+        {.member = member, .bytes = payload.first(round.layout->packed_bytes()), .further = pieces},
+        series_.block_bytes);
+    round.copy->commit(round.key, payload.size(), series_.block_bytes, checksums.data());
+  } else {
+    const std::uint32_t* const known = round.copy->checksums();
+    checksums.assign(known, known + (payload.size() + series_.block_bytes - 1) / series_.block_bytes);
+  }
+  PSNAM_CHECK(encode_pulled(*round.memory, round.attempt, note_of(round.key), {.member = member, .bytes = payload},
+                            checksums, deadline));
+  // A new area outlives the job from here on.
+  if (!leads() || round.memory->record().consistency == format::Consistency::persistent) return {};
+  return round.memory->keep();
 }
 
 Status Managed::encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline) {
