@@ -44,7 +44,7 @@ class Parity : public ::testing::Test {
       const int is_done = done == 0;
       MPI_Allreduce(&is_done, &all_done, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
       if (all_done == 0) continue;
-      EXPECT_TRUE(mine == wanted) << "version " << version;
+      EXPECT_TRUE(mine == wanted) << "the data are wrong: version " << version;
       return version;
     }
     if (told != 0) ADD_FAILURE() << "neither version " << told << " nor the next is there: " << nam_strerror();
