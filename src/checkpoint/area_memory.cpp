@@ -108,8 +108,7 @@ Result<std::shared_ptr<AreaMemory>> AreaMemory::allocate(ServicePointer nam, con
   request.name = std::move(allocation_name);
   PSNAM_TRY(const auto users, this_user(*nam));
   PSNAM_TRY(nam::AllocationUse use, nam->allocate(request, users));
-  return over(std::move(nam), std::move(use),
-              [&](const nam::Memory& memory) { return make_area(memory, spec); });
+  return over(std::move(nam), std::move(use), [&](const nam::Memory& memory) { return make_area(memory, spec); });
 }
 
 Result<std::shared_ptr<AreaMemory>> AreaMemory::connect(ServicePointer nam, const AreaTicket& ticket) {

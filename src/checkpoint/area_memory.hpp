@@ -1,5 +1,6 @@
-// The memory of a parity area: a free-standing allocation of a NAM, of the kind for checkpoints. Mapped; or reached over
-// the fabric, and then what is seen of it is a copy of its header, its tables and its commit records, without parity.
+// The memory of a parity area: a free-standing allocation of a NAM, of the kind for checkpoints. Mapped; or reached
+// over the fabric, and then what is seen of it is a copy of its header, its tables and its commit records, without
+// parity.
 #pragma once
 
 #include <cstdint>

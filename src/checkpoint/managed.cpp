@@ -317,9 +317,9 @@ Status Managed::carry_out_pulled(const Round& round, std::span<std::byte> payloa
   if (round.layout) {
     round.layout->pack(payload.data());
     const auto pieces = round.layout->pieces(payload.data());
-    checksums = parity::copy_member(
-        {.member = member, .bytes = payload.first(round.layout->packed_bytes()), .further = pieces},
-        series_.block_bytes);
+    checksums =
+        parity::copy_member({.member = member, .bytes = payload.first(round.layout->packed_bytes()), .further = pieces},
+                            series_.block_bytes);
     round.copy->commit(round.key, payload.size(), series_.block_bytes, checksums.data());
   } else {
     const std::uint32_t* const known = round.copy->checksums();

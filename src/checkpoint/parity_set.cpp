@@ -191,9 +191,7 @@ Result<Round> ParitySet::begin_checkpoint(std::uint64_t bytes, const parity::Not
     round.replaced = round.memory;
     PSNAM_TRY(round.memory, allocate(longest));
   }
-  Status begun = locally([&]() -> Status {
-    return leads() ? lead_begin(round) : Status{};
-  });
+  Status begun = locally([&]() -> Status { return leads() ? lead_begin(round) : Status{}; });
   PSNAM_CHECK(team_.agree(begun));
   PSNAM_CHECK(team_.broadcast(round.attempt, 0));
   const std::lock_guard lock{mutex_};

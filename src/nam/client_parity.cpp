@@ -28,14 +28,13 @@ Error too_late(ClientLink& link, const ParityPart& part) {
 Error explained(ClientLink& link, const ParityPart& part, std::uint64_t session, Error error) {
   const auto now = link.session();
   if (now && *now == session) return error;
-  return {Code::peer_lost, fmt::format("version {}: the server was lost while it made parity: {}", part.version,
-                                       error.message)};
+  return {Code::peer_lost,
+          fmt::format("version {}: the server was lost while it made parity: {}", part.version, error.message)};
 }
 
 Result<ParityDone> wait(ClientLink& link, const ParityPart& part, std::uint64_t session, Clock::time_point deadline) {
   for (;;) {
-    auto answer = link.ask<reply::Parity>(
-        request::AwaitParity{part.allocation_id, part.attempt, step_until(deadline)});
+    auto answer = link.ask<reply::Parity>(request::AwaitParity{part.allocation_id, part.attempt, step_until(deadline)});
     if (!answer) return explained(link, part, session, answer.take_error());
     if (answer->done) return std::move(*answer->done);
     if (Clock::now() >= deadline) return too_late(link, part);
@@ -60,8 +59,8 @@ Result<ParityDone> Client::combine(const ParityPart& part, Clock::time_point dea
                            .address = exported.address(),
                            .data = {},
                            .checksums = {}};
-  PSNAM_TRY(join.data, exported.add(part.bytes, part.work == ParityWork::rebuild ? Protection::read_write
-                                                                                 : Protection::read_only));
+  PSNAM_TRY(join.data, exported.add(part.bytes,
+                                    part.work == ParityWork::rebuild ? Protection::read_write : Protection::read_only));
   const std::span told{const_cast<std::uint32_t*>(part.checksums.data()), part.checksums.size()};
   PSNAM_TRY(join.checksums, exported.add(std::as_writable_bytes(told), Protection::read_only));
   PSNAM_CHECK(link_->ask<reply::Done>(join).status());

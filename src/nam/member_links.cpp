@@ -49,7 +49,8 @@ Status check_member_address(std::string_view provider, std::string_view address,
   const bool by_sockets = provider == "tcp" || provider == "net" || provider == "verbs";
   const auto named = host_of(decoded->name);
   if (!named && !by_sockets) return {};
-  if (!named) return Error{Code::access, fmt::format("the address of a member's endpoint of {} names no host", provider)};
+  if (!named)
+    return Error{Code::access, fmt::format("the address of a member's endpoint of {} names no host", provider)};
   const std::string_view there = without_mapping(*named);
   const bool own = host.empty() ? is_loopback(there) : there == without_mapping(host);
   if (own) return {};

@@ -19,8 +19,7 @@ MemberSource::MemberSource(std::span<const MemberMemory> members, std::function<
   for (const MemberMemory& member : members) {
     Member made{.link = member.link, .memory = nullptr, .started = {}};
     if (made.link)
-      made.memory =
-          made.link->open(member.data.key, member.data.base, member.data.bytes, Protection::read_write);
+      made.memory = made.link->open(member.data.key, member.data.base, member.data.bytes, Protection::read_write);
     members_.push_back(std::move(made));
   }
 }
@@ -28,8 +27,7 @@ MemberSource::MemberSource(std::span<const MemberMemory> members, std::function<
 Status MemberSource::start(const parity::Extent& extent, std::byte* into) {
   PSNAM_CHECK(still_on_());
   Member& member = members_[extent.member];
-  if (!member.memory)
-    return Error{Code::range, fmt::format("member {} has no memory to read from", extent.member)};
+  if (!member.memory) return Error{Code::range, fmt::format("member {} has no memory to read from", extent.member)};
   const backends::Piece piece{extent.offset, into, extent.bytes};
   Status read = member.memory->read({&piece, 1});
   if (!read) return of_member(extent.member, read.take_error());
@@ -58,8 +56,7 @@ void MemberSource::drain() noexcept {
 Status MemberSource::put(const parity::Extent& extent, const std::byte* from) {
   PSNAM_CHECK(still_on_());
   Member& member = members_[extent.member];
-  if (!member.memory)
-    return Error{Code::range, fmt::format("member {} has no memory to write to", extent.member)};
+  if (!member.memory) return Error{Code::range, fmt::format("member {} has no memory to write to", extent.member)};
   const backends::Piece piece{extent.offset, const_cast<std::byte*>(from), extent.bytes};
   Status written = member.memory->write({&piece, 1});
   // `from` is used for the next block.

@@ -109,11 +109,10 @@ Result<ParityDone> ParityJob::encode(parity::Area& area, std::span<const MemberM
   for (const MemberMemory& member : members) sizes.push_back(member.data.bytes);
   PSNAM_TRY(MemberChecksums checksums, MemberChecksums::read(members, shape_.block_bytes));
   MemberSource source{members, [this] { return still_on(); }};
-  PSNAM_TRY(const parity::EncodeReport report,
-            parity::encode_all(area, version_, sizes, source,
-                               {.note = members_.front()->part.note,
-                                .changes = checksums.any() ? &checksums : nullptr,
-                                .read_ahead = blocks_ahead(shape_.block_bytes)}));
+  PSNAM_TRY(const parity::EncodeReport report, parity::encode_all(area, version_, sizes, source,
+                                                                  {.note = members_.front()->part.note,
+                                                                   .changes = checksums.any() ? &checksums : nullptr,
+                                                                   .read_ahead = blocks_ahead(shape_.block_bytes)}));
   return ParityDone{.version = report.version,
                     .stripes = report.stripes,
                     .stripes_kept = report.stripes_kept,
@@ -203,8 +202,7 @@ Result<std::optional<ParityDone>> ParityJob::await(std::uint64_t session, Clock:
   const auto is_of_session = [&](const auto& member) { return member && member->session == session; };
   if (std::ranges::none_of(members_, is_of_session))
     return Error{Code::name_not_found, fmt::format("this session has no member in the attempt {}", attempt_)};
-  if (!ended_.wait_until(lock, deadline, [this] { return state_ == State::over; }))
-    return std::optional<ParityDone>{};
+  if (!ended_.wait_until(lock, deadline, [this] { return state_ == State::over; })) return std::optional<ParityDone>{};
   for (auto& member : members_)
     if (is_of_session(member)) member->heard = true;
   if (failure_) return Error{failure_->code, failure_->message, failure_->detail};

@@ -12,8 +12,8 @@ Result<std::shared_ptr<ParityJob>> ParityJobs::job_of(const request::JoinParity&
   if (found != jobs_.end()) {
     if (found->second->attempt() == member.attempt) return found->second;
     if (found->second->running())
-      return Error{Code::busy, fmt::format("parity in allocation {} is being worked on in another attempt",
-                                           member.allocation_id)};
+      return Error{Code::busy,
+                   fmt::format("parity in allocation {} is being worked on in another attempt", member.allocation_id)};
     found->second->abandon({Code::sync, "another attempt at the same parity was begun"});
   }
   PSNAM_TRY(auto job, open());
@@ -61,8 +61,8 @@ Result<std::shared_ptr<ParityJob>> ParityJobs::find(std::uint64_t allocation_id,
   const std::lock_guard lock{mutex_};
   const auto found = jobs_.find(allocation_id);
   if (found == jobs_.end() || found->second->attempt() != attempt)
-    return Error{Code::name_not_found, fmt::format("there is no attempt {} at parity in allocation {}", attempt,
-                                                   allocation_id)};
+    return Error{Code::name_not_found,
+                 fmt::format("there is no attempt {} at parity in allocation {}", attempt, allocation_id)};
   return found->second;
 }
 

@@ -28,10 +28,10 @@ struct ParityPart {
   std::uint64_t attempt = 0;        ///< the same for all members, another each time, never 0
   ParityWork work = ParityWork::encode;
   std::uint64_t version = 0;
-  parity::Note note{};         ///< of a version that is made; that of member 0 counts
+  parity::Note note{};  ///< of a version that is made; that of member 0 counts
   std::uint32_t member = 0;
   std::span<std::byte> bytes{};  ///< read, and in a rebuild also written
-  bool lost = false;           ///< of a rebuild: there is nothing in `bytes` yet
+  bool lost = false;             ///< of a rebuild: there is nothing in `bytes` yet
   /// Of the blocks as they are now, if they are known: where those of no member have changed, nothing is read.
   std::span<const std::uint32_t> checksums{};
 };
@@ -56,9 +56,8 @@ class ParityService {
   [[nodiscard]] virtual Result<ParityDone> combine(const ParityPart& part,
                                                    std::chrono::steady_clock::time_point deadline) {
     static_cast<void>(deadline);
-    return Error{Code::unsupported,
-                 "a store without a manager has nobody who makes parity for others: allocation " +
-                     std::to_string(part.allocation_id)};
+    return Error{Code::unsupported, "a store without a manager has nobody who makes parity for others: allocation " +
+                                        std::to_string(part.allocation_id)};
   }
 };
 

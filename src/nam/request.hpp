@@ -236,13 +236,14 @@ struct LeaveParity {
   std::uint64_t attempt = 0;
 };
 
-using Any = std::variant<CreateWindow, SetConsistency, FindWindow, GetWindow, OpenWindow, Duplicate, Close, Allocate,
-                         SetAllocationConsistency, OpenAllocation, GetAllocation, FindAllocation, FreeAllocation,
-                         ListAllocations, Publish, LookUp, Unpublish, CreateMemory, OpenRange, ReserveRange, Persist,
-                         ForgetMemory, OpenFabric, CreateControl, OpenControl, DropControl, OpenLocks,
-                         OpenNotifications, PostNotification, TakeNotification, CountNotifications, OpenAgent,
-                         CloseAgent, Lock, Unlock, Execute, Reopen, Summary, ListWindows, RemoveWindow, SetCapacity,
-                         Collect, Check, CountUsers, Statistics, JoinNam, Nams, RemoveNam, DecideWindows, JoinParity, AwaitParity, LeaveParity>;
+using Any =
+    std::variant<CreateWindow, SetConsistency, FindWindow, GetWindow, OpenWindow, Duplicate, Close, Allocate,
+                 SetAllocationConsistency, OpenAllocation, GetAllocation, FindAllocation, FreeAllocation,
+                 ListAllocations, Publish, LookUp, Unpublish, CreateMemory, OpenRange, ReserveRange, Persist,
+                 ForgetMemory, OpenFabric, CreateControl, OpenControl, DropControl, OpenLocks, OpenNotifications,
+                 PostNotification, TakeNotification, CountNotifications, OpenAgent, CloseAgent, Lock, Unlock, Execute,
+                 Reopen, Summary, ListWindows, RemoveWindow, SetCapacity, Collect, Check, CountUsers, Statistics,
+                 JoinNam, Nams, RemoveNam, DecideWindows, JoinParity, AwaitParity, LeaveParity>;
 
 /// By the index of Any.
 inline constexpr std::array<std::string_view, std::variant_size_v<Any>> kNames{"create_window",

@@ -26,11 +26,9 @@ Result<Answer> Session::answer(const request::JoinParity& request) {
     PSNAM_TRY(const auto memory, mapping->part(record.root_offset_bytes, record.size_bytes));
     return ParityJob::open(std::move(mapping), memory, request);
   };
-  if (request.data.bytes != 0)
-    PSNAM_CHECK(check_member_address(request.provider, request.address, peer_ip_));
+  if (request.data.bytes != 0) PSNAM_CHECK(check_member_address(request.provider, request.address, peer_ip_));
   PSNAM_CHECK(parts_.parity.join(
-      number(), request, open,
-      [hold = hold_, &parts = parts_, provider = request.provider, address = request.address] {
+      number(), request, open, [hold = hold_, &parts = parts_, provider = request.provider, address = request.address] {
         return hold->links.get(parts.fabric, provider, address);
       }));
   return Answer{reply::Done{}};
@@ -40,12 +38,13 @@ void Session::serve(const request::AwaitParity& request, const Later& later) {
   auto job = parts_.parity.find(request.allocation_id, request.attempt);
   if (!job) return send(*later, job.take_error());
   const auto deadline = ParityJob::Clock::now() + std::chrono::microseconds{std::min(request.wait_us, kLongestWaitUs)};
-  by_helper(later, [job = *job, deadline, &parts = parts_, session = number(), id = request.allocation_id]() -> Answered {
-    auto done = job->await(session, deadline);
-    parts.parity.forget(id);
-    if (!done) return done.take_error();
-    return Answer{reply::Parity{std::move(*done)}};
-  });
+  by_helper(later,
+            [job = *job, deadline, &parts = parts_, session = number(), id = request.allocation_id]() -> Answered {
+              auto done = job->await(session, deadline);
+              parts.parity.forget(id);
+              if (!done) return done.take_error();
+              return Answer{reply::Parity{std::move(*done)}};
+            });
 }
 
 Result<Answer> Session::answer(const request::LeaveParity& request) {

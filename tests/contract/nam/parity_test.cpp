@@ -235,8 +235,14 @@ TEST_F(ParityTest, TheOthersHearOfAMemberWhoseConnectionEnds) {
   };
   const nam::request::Users users{nam::session_user(1, 0, (*raw)->session())};
   ASSERT_TRUE(ask(request::OpenAllocation{record_.id, record_.challenge, nam::AccessRight::read_write, users}));
-  const auto joined = ask(request::JoinParity{.allocation_id = record_.id, .attempt = attempt_, .version = 1,
-                                              .member = 1, .provider = {}, .address = {}, .data = {}, .checksums = {}});
+  const auto joined = ask(request::JoinParity{.allocation_id = record_.id,
+                                              .attempt = attempt_,
+                                              .version = 1,
+                                              .member = 1,
+                                              .provider = {},
+                                              .address = {},
+                                              .data = {},
+                                              .checksums = {}});
   ASSERT_TRUE(joined);
   ASSERT_TRUE(std::holds_alternative<reply::Done>(*joined)) << std::get<Error>(*joined).message;
   raw->reset();
@@ -292,8 +298,7 @@ class HostileMember {
     name.sin_port = htons(port);
     ::inet_pton(AF_INET, host_name, &name.sin_addr);
     join.provider = "net";
-    join.address =
-        format::encode(format::FabricAddress{1, 0, {reinterpret_cast<const char*>(&name), sizeof name}});
+    join.address = format::encode(format::FabricAddress{1, 0, {reinterpret_cast<const char*>(&name), sizeof name}});
   }
 
   request::JoinParity join;

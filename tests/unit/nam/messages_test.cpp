@@ -101,7 +101,8 @@ TEST(Replies, HowFarParityIsComesBackAsItWas) {
   ASSERT_TRUE(waiting);
   EXPECT_FALSE(std::get<nam::reply::Parity>(*waiting).done);
   nam::ParityDone done{.version = 1, .stripes = 2, .stripes_kept = 3, .bytes_read = 4, .rebuilt = {5}, .repaired = {}};
-  for (std::uint32_t block = 0; block < nam::ParityDone::kMostRepaired + 5; ++block) done.repaired.push_back({6, block});
+  for (std::uint32_t block = 0; block < nam::ParityDone::kMostRepaired + 5; ++block)
+    done.repaired.push_back({6, block});
   const auto over = nam::reply::decode(nam::reply::encode(nam::reply::Parity{done}));
   ASSERT_TRUE(over) << over.error().message;
   const auto& got = std::get<nam::reply::Parity>(*over).done;
