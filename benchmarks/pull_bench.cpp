@@ -280,6 +280,101 @@ double rate(const std::vector<Report>& reports) {
   return sum;
 }
 
+/// The server, with a parity area for the members.
+class Server {
+ public:
+  explicit Server(const std::string& module) : folder_{"/dev/shm/psnam-pull-bench-" + std::to_string(::getpid())} {
+    nam::HostOptions options;
+    options.store.folder = folder_;
+    options.listen.push_back({.path = {}, .host = "127.0.0.1", .port = 0});
+    options.fabric_module = module;
+    host_ = need(nam::NamHost::start(std::move(options)));
+    thread_ = std::thread{[this] { need(host_->run()); }};
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() {
+    host_->stop();
+    thread_.join();
+    host_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  /// The first order of the members, which names the area.
+  Order make_area(const parity::AreaSpec& spec) {
+    Order order{.kind = Kind::connect};
+    order.port = host_->listening().front().port;
+    nam::ClientOptions options{.address = {.path = {}, .host = "127.0.0.1", .port = order.port}};
+    options.path = Path::fabric;
+    const auto client = need(nam::Client::connect(std::move(options)));
+    nam::AllocationRequest request;
+    request.size_bytes = need(parity::bytes_needed(spec.members, spec.capacity_bytes, spec.parities));
+    request.consistency = format::Consistency::persistent;
+    const std::vector users{need(client->user(0))};
+    const auto use = need(client->allocate(request, users));
+    const Fd file = need(host_->store().memory_descriptor(use.allocation.root_id, Protection::read_write));
+    const Mapping area = need(Mapping::map(file.get(), request.size_bytes, Protection::read_write, "the area"));
+    need(parity::Area::create({area.data(), area.bytes()}, spec));
+    order.allocation_id = use.allocation.id;
+    order.challenge = use.allocation.challenge;
+    return order;
+  }
+
+ private:
+  std::filesystem::path folder_;
+  std::unique_ptr<nam::NamHost> host_;
+  std::thread thread_;
+};
+
+struct Measured {
+  std::vector<double> raw, pulled, ratio, known, arithmetic, memory;
+};
+
+/// All contestants once. `gigabytes`: of the members' data.
+class Round {
+ public:
+  Round(Members& members, Order order, std::vector<Reader>& readers, std::size_t bytes, double gigabytes)
+      : members_{members}, order_{order}, readers_{readers}, bytes_{bytes}, gigabytes_{gigabytes} {}
+
+  void run(Measured* into) {
+    const double plain = gigabytes_ / read_all(readers_, bytes_);
+    const double encoded = gigabytes_ / slowest(advance(Kind::encode, 0));
+    const double unchanged = gigabytes_ / slowest(advance(Kind::encode_known, 0));
+    const double arithmetic = meanwhile(Kind::compute);
+    const double memory = meanwhile(Kind::compute_memory);
+    if (into == nullptr) return;
+    into->raw.push_back(plain);
+    into->pulled.push_back(encoded);
+    into->ratio.push_back(encoded / plain);
+    into->known.push_back(unchanged);
+    into->arithmetic.push_back(arithmetic);
+    into->memory.push_back(memory);
+  }
+
+ private:
+  static constexpr std::uint32_t kPulls = 3;
+
+  double meanwhile(Kind kind) {
+    const double alone = rate(advance(kind, 0));
+    return rate(advance(kind, kPulls)) / alone;
+  }
+  std::vector<Report> advance(Kind kind, std::uint32_t pulls) {
+    order_.kind = kind;
+    order_.pulls = pulls;
+    ++order_.attempt;
+    ++order_.version;
+    auto reports = members_.all(order_);
+    order_.attempt += pulls;
+    order_.version += pulls;
+    return reports;
+  }
+
+  Members& members_;
+  Order order_;
+  std::vector<Reader>& readers_;
+  std::size_t bytes_;
+  double gigabytes_;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -289,36 +384,9 @@ int main(int argc, char** argv) {
   const int rounds = argc > 3 ? std::atoi(argv[3]) : 7;
   const auto count = static_cast<std::uint32_t>(argc > 4 ? std::atoi(argv[4]) : 2);
   const std::size_t bytes = (mib << 20) / count / kBlock * kBlock;
-  Members members{module, count, bytes};
-
-  const std::filesystem::path folder = "/dev/shm/psnam-pull-bench-" + std::to_string(::getpid());
-  nam::HostOptions options;
-  options.store.folder = folder;
-  options.listen.push_back({.path = {}, .host = "127.0.0.1", .port = 0});
-  options.fabric_module = module;
-  auto host = need(nam::NamHost::start(std::move(options)));
-  std::thread serving{[&] { need(host->run()); }};
-
-  const parity::AreaSpec spec{.members = count, .parities = 1, .capacity_bytes = bytes, .name = "bench"};
-  Order order;
-  order.port = host->listening().front().port;
-  {
-    nam::ClientOptions own{.address = {.path = {}, .host = "127.0.0.1", .port = order.port}};
-    own.path = Path::fabric;
-    own.fabric_module = module;
-    const auto client = need(nam::Client::connect(std::move(own)));
-    const std::vector users{need(client->user(0))};
-    const auto use = need(client->allocate(
-        {.size_bytes = need(parity::bytes_needed(count, bytes, 1)), .consistency = format::Consistency::persistent},
-        users));
-    const Fd file = need(host->store().memory_descriptor(use.allocation.root_id, Protection::read_write));
-    Mapping area = need(Mapping::map(file.get(), use.allocation.size_bytes, Protection::read_write, "the area"));
-    need(parity::Area::create({area.data(), area.bytes()}, spec));
-    order.allocation_id = use.allocation.id;
-    order.challenge = use.allocation.challenge;
-  }
-
-  order.kind = Kind::connect;
+  Members members{module, count, bytes};  // before any thread
+  Server server{module};
+  const Order order = server.make_area({.members = count, .parities = 1, .capacity_bytes = bytes, .name = "bench"});
   const auto fabric = need(backends::load_fabric(module));
   std::vector<Reader> readers;
   for (const Report& report : members.all(order)) {
@@ -326,46 +394,16 @@ int main(int argc, char** argv) {
     auto memory = link->open(report.key, report.base, bytes, Protection::read_only);
     readers.push_back({std::move(link), std::move(memory)});
   }
-
-  const double gigabytes = static_cast<double>(bytes) * count / 1e9;
-  std::vector<double> raw, pulled, known, ratio, arithmetic, memory;
-  const auto advance = [&](Kind kind, std::uint32_t pulls) {
-    order.kind = kind;
-    order.pulls = pulls;
-    ++order.attempt;
-    ++order.version;
-    auto reports = members.all(order);
-    order.attempt += pulls;
-    order.version += pulls;
-    return reports;
-  };
-  for (int round = 0; round <= rounds; ++round) {
-    const double plain = gigabytes / read_all(readers, bytes);
-    const double encoded = gigabytes / slowest(advance(Kind::encode, 0));
-    const double unchanged = gigabytes / slowest(advance(Kind::encode_known, 0));
-    const double alone = rate(advance(Kind::compute, 0));
-    const double beside = rate(advance(Kind::compute, 3));
-    const double memory_alone = rate(advance(Kind::compute_memory, 0));
-    const double memory_beside = rate(advance(Kind::compute_memory, 3));
-    if (round == 0) continue;  // memory is touched for the first time
-    raw.push_back(plain);
-    pulled.push_back(encoded);
-    known.push_back(unchanged);
-    ratio.push_back(encoded / plain);
-    arithmetic.push_back(beside / alone);
-    memory.push_back(memory_beside / memory_alone);
-  }
+  Round round{members, order, readers, bytes, static_cast<double>(bytes) * count / 1e9};
+  round.run(nullptr);  // memory is touched for the first time
+  Measured measured;
+  for (int i = 0; i < rounds; ++i) round.run(&measured);
   std::printf("%u members, %zu MiB together, 1 parity, %d rounds\n", count, mib, rounds);
-  std::printf("reads over the fabric alone       %6.2f GB/s\n", median(raw));
-  std::printf("pulled and encoded                %6.2f GB/s   %.2f of the reads\n", median(pulled), median(ratio));
-  std::printf("nothing changed, by checksums     %6.2f GB/s\n", median(known));
-  std::printf("members meanwhile: arithmetic     %6.2f of their speed alone\n", median(arithmetic));
-  std::printf("members meanwhile: copies         %6.2f of their speed alone\n", median(memory));
-
-  readers.clear();
-  host->stop();
-  serving.join();
-  host.reset();
-  std::filesystem::remove_all(folder);
+  std::printf("reads over the fabric alone       %6.2f GB/s\n", median(measured.raw));
+  std::printf("pulled and encoded                %6.2f GB/s   %.2f of the reads\n", median(measured.pulled),
+              median(measured.ratio));
+  std::printf("nothing changed, by checksums     %6.2f GB/s\n", median(measured.known));
+  std::printf("members meanwhile: arithmetic     %6.2f of their speed alone\n", median(measured.arithmetic));
+  std::printf("members meanwhile: copies         %6.2f of their speed alone\n", median(measured.memory));
   return 0;
 }

@@ -248,12 +248,6 @@ Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& ke
   return round;
 }
 
-Result<bool> Managed::any_unmapped(const AreaPointer& memory) {
-  const std::uint32_t mine = memory && !memory->mapped() ? 1 : 0;
-  PSNAM_TRY(const auto all, team_.gather(mine));
-  return std::ranges::any_of(series_.ranks_of(set()), [&](std::uint32_t one) { return all[one] != 0; });
-}
-
 LocalCopy* Managed::copy_of(const VersionKey& key) {
   const auto found = std::ranges::find(copies_, key, &LocalCopy::version);
   return found == copies_.end() ? nullptr : &*found;
@@ -308,28 +302,6 @@ Status Managed::carry_out(const Round& round) {
     round.copy->commit(round.key, payload.size(), series_.block_bytes,
                        round.memory->area().checksums(round.attempt.slot, series_.member(rank())));
   return commit(round, deadline);
-}
-
-/// The service reads the copy, which nobody writes meanwhile, and not the data.
-Status Managed::carry_out_pulled(const Round& round, std::span<std::byte> payload, parity::Deadline deadline) {
-  const std::uint32_t member = series_.member(rank());
-  std::vector<std::uint32_t> checksums;
-  if (round.layout) {
-    round.layout->pack(payload.data());
-    const auto pieces = round.layout->pieces(payload.data());
-    checksums =
-        parity::copy_member({.member = member, .bytes = payload.first(round.layout->packed_bytes()), .further = pieces},
-                            series_.block_bytes);
-    round.copy->commit(round.key, payload.size(), series_.block_bytes, checksums.data());
-  } else {
-    const std::uint32_t* const known = round.copy->checksums();
-    checksums.assign(known, known + (payload.size() + series_.block_bytes - 1) / series_.block_bytes);
-  }
-  PSNAM_CHECK(encode_pulled(*round.memory, round.attempt, note_of(round.key), {.member = member, .bytes = payload},
-                            checksums, deadline));
-  // A new area outlives the job from here on.
-  if (!leads() || round.memory->record().consistency == format::Consistency::persistent) return {};
-  return round.memory->keep();
 }
 
 Status Managed::encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline) {

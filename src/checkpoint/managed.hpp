@@ -130,12 +130,14 @@ class Managed {
   [[nodiscard]] LocalCopy* copy_of(const VersionKey& key);
   /// Not collective, each rank once.
   Status carry_out(const Round& round);
-  Status carry_out_pulled(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
-  /// Collective: whether a rank of this one's set does not map its area.
-  Result<bool> any_unmapped(const AreaPointer& memory);
   Status encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
   Status commit(const Round& round, parity::Deadline deadline);
   Result<std::uint64_t> conclude(Status mine);
+
+  // managed_pulled.cpp
+  /// Collective: whether a rank of this one's set does not map its area.
+  Result<bool> any_unmapped(const AreaPointer& memory);
+  Status carry_out_pulled(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
 
   // managed_restart.cpp
   Result<Restored> restart_from(const Survey& survey, VersionKey key, bool or_older);

@@ -118,15 +118,14 @@ Status Managed::rebuild(const Survey& survey, const VersionKey& key, const std::
   const Status rebuilt = locally([&]() -> Status {
     if (!takes_part) return {};
     parity::Area& area = place->memory->area();
-    const std::uint32_t member = series_.member(rank());
     parity::RebuildReport report;
-    const parity::MemberBuffer buffer{member, payload, is_lost};
+    const parity::MemberBuffer buffer{series_.member(rank()), payload, is_lost};
     const parity::Attempt& begun = attempts[leader_of(set())];
-    if (pulled)
-      PSNAM_CHECK(rebuild_pulled(*place->memory, begun, buffer, deadline(*place->memory), report));
-    else
-      PSNAM_CHECK(parity::rebuild_member(area, begun, place->version, buffer, deadline(*place->memory), report));
-    if (is_lost) view->commit(key, payload.size(), series_.block_bytes, area.checksums(place->version.slot, member));
+    const parity::Deadline until = deadline(*place->memory);
+    PSNAM_CHECK(pulled ? rebuild_pulled(*place->memory, begun, buffer, until, report)
+                       : parity::rebuild_member(area, begun, place->version, buffer, until, report));
+    if (is_lost)
+      view->commit(key, payload.size(), series_.block_bytes, area.checksums(place->version.slot, buffer.member));
     return {};
   });
   return team_.agree(rebuilt);

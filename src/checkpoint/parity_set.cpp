@@ -50,6 +50,14 @@ std::vector<std::size_t> lost_ranks(const std::vector<Opening>& all) {
   return lost;
 }
 
+Status check_lost(const std::vector<std::size_t>& lost, std::size_t processes, std::uint32_t parities) {
+  if (lost.size() <= parities) return {};
+  return Error{
+      Code::peer_lost,
+      fmt::format("{} of {} processes have lost their data (ranks {}): {} {} rebuild {} of them at most", lost.size(),
+                  processes, fmt::join(lost, ", "), parities, parities == 1 ? "parity can" : "parities can", parities)};
+}
+
 Status check_sizes(const parity::Version& version, const std::vector<Opening>& all) {
   for (std::size_t rank = 0; rank < all.size(); ++rank)
     if (all[rank].bytes != version.sizes[rank])
@@ -293,11 +301,7 @@ Result<Round> ParitySet::begin_restart(std::uint64_t bytes, bool available) {
     PSNAM_CHECK(round.memory->refresh());
     PSNAM_TRY(round.version, area.newest());
     PSNAM_CHECK(check_sizes(round.version, all));
-    if (lost.size() > spec_.parities)
-      return Error{Code::peer_lost,
-                   fmt::format("{} of {} processes have lost their data (ranks {}): {} {} rebuild {} of them at most",
-                               lost.size(), all.size(), fmt::join(lost, ", "), spec_.parities,
-                               spec_.parities == 1 ? "parity can" : "parities can", spec_.parities)};
+    PSNAM_CHECK(check_lost(lost, all.size(), spec_.parities));
     if (!lost.empty())
       round.attempt = round.pulled ? pulled_attempt(round.version.number) : area.begin_rebuild(round.version);
     return {};

@@ -419,6 +419,19 @@ Any get_memory_request(Reader in, Fields& fields) {
   }
 }
 
+Any get_parity_request(Reader in, Fields& fields) {
+  switch (in.which()) {
+    case schema::Request::JOIN_PARITY:
+      return codec::join_of(in.getJoinParity(), fields);
+    case schema::Request::AWAIT_PARITY:
+      return codec::await_of(in.getAwaitParity());
+    case schema::Request::LEAVE_PARITY:
+      return codec::leave_of(in.getLeaveParity());
+    default:
+      return get_memory_request(in, fields);
+  }
+}
+
 Any get_agent_request(Reader in, Fields& fields) {
   switch (in.which()) {
     case schema::Request::OPEN_NOTIFICATIONS:
@@ -441,14 +454,8 @@ Any get_agent_request(Reader in, Fields& fields) {
       return Unlock{in.getUnlock().getAgent(), rank_of(in.getUnlock())};
     case schema::Request::EXECUTE:
       return get(in.getExecute(), fields);
-    case schema::Request::JOIN_PARITY:
-      return codec::join_of(in.getJoinParity(), fields);
-    case schema::Request::AWAIT_PARITY:
-      return codec::await_of(in.getAwaitParity());
-    case schema::Request::LEAVE_PARITY:
-      return codec::leave_of(in.getLeaveParity());
     default:
-      return get_memory_request(in, fields);
+      return get_parity_request(in, fields);
   }
 }
 
