@@ -72,7 +72,11 @@ TEST_F(Parity, SavesUntilItIsKilled) {
     const Bytes mine = data(++version);
     MPI_Barrier(MPI_COMM_WORLD);
     is_in(ParityPhase::checkpoint);
-    ASSERT_EQ(nam_checkpoint_sync(mine.data(), mine.size(), set), 0) << nam_strerror();
+    if (nam_checkpoint_sync(mine.data(), mine.size(), set) != 0) {
+      ADD_FAILURE() << nam_strerror();
+      // Others may have heard that the version is complete, and wait for this rank.
+      MPI_Abort(MPI_COMM_WORLD, 1);
+    }
     if (rank_ == 0) board_->committed.store(version);
     MPI_Barrier(MPI_COMM_WORLD);
   }
