@@ -256,6 +256,11 @@ void ClientLink::let_go(std::uint64_t object_id) {
   if (!ended) log::debug("the use {} ends with the session: {}", *own_use, ended.error().message);
 }
 
+Result<std::string> ClientLink::local_ip() {
+  PSNAM_TRY(const auto channel, this->channel());
+  return channel->local_ip();
+}
+
 Result<std::shared_ptr<backends::FabricClient>> ClientLink::fabric() {
   PSNAM_TRY(const auto channel, this->channel());
   const std::lock_guard lock{fabric_mutex_};

@@ -19,6 +19,7 @@
 #include "base/options.hpp"
 #include "base/result.hpp"
 #include "nam/control/channel.hpp"
+#include "nam/member_exports.hpp"
 #include "nam/patience.hpp"
 #include "nam/reply.hpp"
 #include "nam/request.hpp"
@@ -84,6 +85,10 @@ class ClientLink {
   void hold(const reply::Object& object);
   void let_go(std::uint64_t object_id);
 
+  /// Where the server reaches memory of this process.
+  [[nodiscard]] MemberExports& exports() noexcept { return exports_; }
+  /// Numeric address of this end of the present connection; empty over the Unix socket.
+  [[nodiscard]] Result<std::string> local_ip();
   /// The connection over the fabric; a new one if there is none that lives.
   [[nodiscard]] Result<std::shared_ptr<backends::FabricClient>> fabric();
 
@@ -95,7 +100,8 @@ class ClientLink {
     std::size_t holders = 0;
     std::optional<std::string> lost;  ///< why it is not there any more
   };
-  explicit ClientLink(ClientOptions options) : options_{std::move(options)}, patience_{options_.timeout} {}
+  explicit ClientLink(ClientOptions options)
+      : options_{std::move(options)}, patience_{options_.timeout}, exports_{options_.fabric_module} {}
 
   [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel(const control::Address& address) const;
   /// To a server with this store.
@@ -121,6 +127,7 @@ class ClientLink {
   std::map<std::uint64_t, Known> objects_;
   std::map<std::uint64_t, std::uint64_t> object_of_use_;
 
+  MemberExports exports_;
   std::mutex fabric_mutex_;
   std::shared_ptr<backends::Fabric> fabric_module_;
   std::shared_ptr<backends::FabricClient> fabric_;
