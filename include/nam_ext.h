@@ -36,6 +36,24 @@ static inline int nam_private_minimum(void* communicator, int64_t mine, int64_t*
   return MPI_Allreduce(&mine, least, 1, MPI_INT64_T, MPI_MIN, ((nam_private_comm_t*)communicator)->comm) != MPI_SUCCESS;
 }
 
+static inline int nam_private_exchange(void* communicator, const void* send, const int* send_bytes, void* receive,
+                                       const int* receive_bytes) {
+  const MPI_Comm comm = ((nam_private_comm_t*)communicator)->comm;
+  int size = 0, rank = 0, failed = 1;
+  int* places = NULL;
+  if (MPI_Comm_size(comm, &size) != MPI_SUCCESS) return 1;
+  places = (int*)calloc((size_t)size * 2 + 2, sizeof(int));
+  if (places == NULL) return 1;
+  for (rank = 0; rank < size; ++rank) {
+    places[rank + 1] = places[rank] + send_bytes[rank];
+    places[size + rank + 2] = places[size + rank + 1] + receive_bytes[rank];
+  }
+  failed = MPI_Alltoallv((void*)(uintptr_t)send, (int*)(uintptr_t)send_bytes, places, MPI_BYTE, receive,
+                         (int*)(uintptr_t)receive_bytes, places + size + 1, MPI_BYTE, comm) != MPI_SUCCESS;
+  free(places);
+  return failed;
+}
+
 static inline void nam_private_release(void* communicator) {
   nam_private_comm_t* const own = (nam_private_comm_t*)communicator;
   int finalized = 0;
@@ -66,6 +84,7 @@ static inline int nam_private_gather_team(const char* function, MPI_Comm comm, n
   team->gather = nam_private_gather;
   team->minimum = nam_private_minimum;
   team->release = nam_private_release;
+  team->exchange = nam_private_exchange;
   {
     int rank = 0, size = 0, global_rank = 0;
     MPI_Comm_rank(own->comm, &rank);

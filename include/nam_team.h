@@ -99,6 +99,8 @@ typedef struct nam_private_team {
   int (*minimum)(void* communicator, int64_t mine, int64_t* least);
   /* Frees the communicator. */
   void (*release)(void* communicator);
+  /* To each process `send_bytes[rank]` bytes of `send`, in rank order one after the other, and likewise from each. */
+  int (*exchange)(void* communicator, const void* send, const int* send_bytes, void* receive, const int* receive_bytes);
 } nam_private_team_t;
 
 /* nam_private_make(): what is asked for. */

@@ -23,8 +23,8 @@
 #include "nam_ext.h"
 #include "psnam_checkpoint_team.h"
 
-/* Collective over `comm`, of which a duplicate is taken. The series of that name of this user, which has to be of as
- * many ranks, or a new one. NULL on all ranks if it fails on any. */
+/* Collective over `comm`, of which a duplicate is taken. The series of that name of this user, or a new one. NULL on
+ * all ranks if it fails on any. */
 static inline psnam_checkpoint_t* psnam_checkpoint_open(const psnam_checkpoint_options_t* options, MPI_Comm comm) {
   nam_private_team_t team;
   if (nam_private_gather_team("psnam_checkpoint_open", comm, &team) != 0) return NULL;

@@ -40,10 +40,16 @@ Status set_chunk(Options& options, std::string_view name, std::string_view value
   return {};
 }
 
+constexpr std::array<Choice<bool>, 4> kSwitch{
+    {{"1", "on", true}, {"0", "off", false}, {"on", "on", true}, {"off", "off", false}}};
+
 Status set_histogram(Options& options, std::string_view name, std::string_view value) {
-  constexpr std::array<Choice<bool>, 4> kSwitch{
-      {{"1", "on", true}, {"0", "off", false}, {"on", "on", true}, {"off", "off", false}}};
   PSNAM_TRY(options.histogram.enabled, choose(name, value, kSwitch, Code::invalid_argument));
+  return {};
+}
+
+Status set_progress(Options& options, std::string_view name, std::string_view value) {
+  PSNAM_TRY(options.progress, choose(name, value, kSwitch, Code::invalid_argument));
   return {};
 }
 
@@ -91,6 +97,7 @@ constexpr std::array kTable{
               set_histogram_shift},
     OptionRow{"PSNAM_HISTOGRAM_CONTYPE", "all", "all | libnam | pershm | segment | fabric | mapped | mpi",
               "which messages the histogram counts", set_contype},
+    OptionRow{"PSNAM_PROGRESS", "0", "0 | 1", "tell how far checkpoints are that go to files", set_progress},
     OptionRow{"PSNAM_PATH", "auto", "auto | mapped | fabric", "how regions are reached",
               set_choice<&Options::path, kPaths>},
     OptionRow{"PSNAM_EPOCH_CHECKS", "strict", "strict | relaxed",

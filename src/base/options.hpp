@@ -79,6 +79,7 @@ struct Options {
   Completion completion = Completion::deferred;
   log::Level log_level = log::Level::warn;
   std::string module_id;
+  bool progress = false;
 };
 
 /// One environment variable.

@@ -1,6 +1,7 @@
 // psnam_checkpoint.h: managed checkpoints. What is collective goes by the table of functions that the header made.
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <cstring>
 
 #include "base/log.hpp"
@@ -26,25 +27,39 @@ Result<ServicePointer> store_of_node(const ServicePointer& home) {
   return home;
 }
 
-/// Of whatever version of the header the program was compiled with.
-Result<checkpoint::ManagedOptions> read(const psnam_checkpoint_options_t* given) {
-  constexpr std::size_t kLeast = sizeof(psnam_checkpoint_options_t);
+/// Of whatever version of the header the program was compiled with: later ones have more at the end.
+Result<psnam_checkpoint_options_t> complete(const psnam_checkpoint_options_t* given) {
+  constexpr std::size_t kLeast = offsetof(psnam_checkpoint_options_t, policy);
+  psnam_checkpoint_options_t options = PSNAM_CHECKPOINT_OPTIONS_INIT;
   if (given == nullptr)
     return Error{Code::invalid_argument, "psnam_checkpoint_open: the options are NULL; a name is needed"};
-  if (given->bytes != kLeast)
+  if (given->bytes != kLeast && given->bytes != sizeof options)
     return Error{Code::incompatible, fmt::format("psnam_checkpoint_open: options of {} bytes; this library knows {}",
-                                                 given->bytes, kLeast)};
-  if (given->name == nullptr) return Error{Code::invalid_argument, "psnam_checkpoint_open: the name is NULL"};
-  if ((given->flags & ~PSNAM_CHECKPOINT_OR_OLDER) != 0)
-    return Error{Code::invalid_argument, fmt::format("psnam_checkpoint_open: unknown flags {:#x}", given->flags)};
-  if (given->parities < 1 || given->set_size < 0)
+                                                 given->bytes, sizeof options)};
+  std::memcpy(&options, given, given->bytes);
+  if (options.policy == 0) options.policy = PSNAM_CHECKPOINT_BY_PARITY;
+  return options;
+}
+
+Result<checkpoint::ManagedOptions> read(const psnam_checkpoint_options_t* given) {
+  constexpr unsigned kPolicies = PSNAM_CHECKPOINT_BY_PARITY | PSNAM_CHECKPOINT_BY_PARTNER;
+  PSNAM_TRY(const psnam_checkpoint_options_t options, complete(given));
+  if (options.name == nullptr) return Error{Code::invalid_argument, "psnam_checkpoint_open: the name is NULL"};
+  if ((options.flags & ~PSNAM_CHECKPOINT_OR_OLDER) != 0 || (options.policy & ~kPolicies) != 0)
+    return Error{Code::invalid_argument, fmt::format("psnam_checkpoint_open: unknown flags {:#x} or policy {:#x}",
+                                                     options.flags, options.policy)};
+  const bool has_parity = (options.policy & PSNAM_CHECKPOINT_BY_PARITY) != 0;
+  if ((has_parity && options.parities < 1) || options.set_size < 0)
     return Error{Code::invalid_argument,
-                 fmt::format("psnam_checkpoint_open: {} parities in sets of {}", given->parities, given->set_size)};
-  return checkpoint::ManagedOptions{.name = given->name,
-                                    .parities = static_cast<std::uint32_t>(given->parities),
-                                    .set_size = static_cast<std::uint32_t>(given->set_size),
-                                    .or_older = (given->flags & PSNAM_CHECKPOINT_OR_OLDER) != 0,
-                                    .folder = given->to_file == nullptr ? "" : given->to_file,
+                 fmt::format("psnam_checkpoint_open: {} parities in sets of {}", options.parities, options.set_size)};
+  PSNAM_TRY(const Options environment, parse_options(environment_variable));
+  return checkpoint::ManagedOptions{.name = options.name,
+                                    .parities = has_parity ? static_cast<std::uint32_t>(options.parities) : 0,
+                                    .partners = (options.policy & PSNAM_CHECKPOINT_BY_PARTNER) != 0,
+                                    .set_size = static_cast<std::uint32_t>(options.set_size),
+                                    .or_older = (options.flags & PSNAM_CHECKPOINT_OR_OLDER) != 0,
+                                    .folder = options.to_file == nullptr ? "" : options.to_file,
+                                    .reports = environment.progress,
                                     .timeout = {}};
 }
 
@@ -66,6 +81,8 @@ Result<psnam_checkpoint_t*> open(const Team& team, const psnam_checkpoint_option
   return process().managed().add(handle, std::make_shared<ManagedCheckpoint>(std::move(managed)));
 }
 
+}  // namespace
+
 Result<std::shared_ptr<ManagedCheckpoint>> find(const char* function, const psnam_checkpoint_t* handle) {
   auto found = handle != nullptr ? process().managed().find(handle) : nullptr;
   if (found) return found;
@@ -73,6 +90,8 @@ Result<std::shared_ptr<ManagedCheckpoint>> find(const char* function, const psna
                fmt::format("{}: {} is no handle of checkpoints of this process", function,
                            handle == nullptr ? "NULL" : fmt::format("{}", static_cast<const void*>(handle)))};
 }
+
+namespace {
 
 int source_of(checkpoint::Origin origin) {
   switch (origin) {
@@ -84,6 +103,10 @@ int source_of(checkpoint::Origin origin) {
       return PSNAM_CHECKPOINT_REBUILT;
     case checkpoint::Origin::file:
       return PSNAM_CHECKPOINT_FILE;
+    case checkpoint::Origin::partner:
+      return PSNAM_CHECKPOINT_PARTNER;
+    case checkpoint::Origin::parts:
+      return PSNAM_CHECKPOINT_PARTS;
     case checkpoint::Origin::nothing:
       break;
   }
@@ -101,25 +124,29 @@ Status restart(psnam_checkpoint_t* handle, std::uint64_t* version, int* source) 
 Status query(psnam_checkpoint_t* handle, psnam_checkpoint_info_t* info) {
   PSNAM_TRY(const auto one, find("psnam_checkpoint_query", handle));
   PSNAM_TRY(const auto found, one->managed->query());
-  if (info == nullptr || info->bytes != sizeof *info)
+  constexpr std::size_t kLeast = offsetof(psnam_checkpoint_info_t, bytes_to_flush);
+  if (info == nullptr || (info->bytes != sizeof *info && info->bytes != kLeast))
     return Error{
         Code::invalid_argument,
         fmt::format("psnam_checkpoint_query: info {}",
                     info == nullptr ? "is NULL"
                                     : fmt::format("says {} bytes, this library knows {}", info->bytes, sizeof *info))};
-  *info = {.bytes = sizeof *info,
-           .sets = static_cast<std::int32_t>(found.sets),
-           .set = static_cast<std::int32_t>(found.set),
-           .members = static_cast<std::int32_t>(found.members),
-           .member = static_cast<std::int32_t>(found.member),
-           .parities = static_cast<std::int32_t>(found.parities),
-           .lost = static_cast<std::int32_t>(found.lost.size()),
-           .source = source_of(one->restored.origin),
-           .restored = one->restored.version,
-           .newest = found.newest,
-           .older = found.older,
-           .payload_bytes = found.payload_bytes,
-           .parity_bytes = found.parity_bytes};
+  const psnam_checkpoint_info_t all{.bytes = info->bytes,
+                                    .sets = static_cast<std::int32_t>(found.sets),
+                                    .set = static_cast<std::int32_t>(found.set),
+                                    .members = static_cast<std::int32_t>(found.members),
+                                    .member = static_cast<std::int32_t>(found.member),
+                                    .parities = static_cast<std::int32_t>(found.parities),
+                                    .lost = static_cast<std::int32_t>(found.lost.size()),
+                                    .source = source_of(one->restored.origin),
+                                    .restored = one->restored.version,
+                                    .newest = found.newest,
+                                    .older = found.older,
+                                    .payload_bytes = found.payload_bytes,
+                                    .parity_bytes = found.parity_bytes,
+                                    .bytes_to_flush = found.bytes_to_flush,
+                                    .bytes_flushed = found.bytes_flushed};
+  std::memcpy(info, &all, info->bytes);
   return {};
 }
 
@@ -153,20 +180,6 @@ psnam_checkpoint_t* psnam_checkpoint_private_open(const nam_private_team_t* team
     auto opened = psnam::capi::open(psnam::checkpoint::Team{*team}, options);
     if (!opened) team->release(team->communicator);
     return opened;
-  });
-}
-
-int psnam_checkpoint_register(psnam_checkpoint_t* checkpoint, uint64_t id, void* address, size_t bytes) {
-  return boundary(-1, [&]() -> Status {
-    PSNAM_TRY(const auto one, find("psnam_checkpoint_register", checkpoint));
-    return one->managed->add(id, {static_cast<std::byte*>(address), bytes});
-  });
-}
-
-int psnam_checkpoint_unregister(psnam_checkpoint_t* checkpoint, uint64_t id) {
-  return boundary(-1, [&]() -> Status {
-    PSNAM_TRY(const auto one, find("psnam_checkpoint_unregister", checkpoint));
-    return one->managed->remove(id);
   });
 }
 
@@ -206,6 +219,13 @@ int psnam_checkpoint_restart(psnam_checkpoint_t* checkpoint, uint64_t* version, 
 
 int psnam_checkpoint_query(psnam_checkpoint_t* checkpoint, psnam_checkpoint_info_t* info) {
   return boundary(-1, [&] { return psnam::capi::query(checkpoint, info); });
+}
+
+int psnam_checkpoint_flush(psnam_checkpoint_t* checkpoint) {
+  return boundary(-1, [&]() -> Status {
+    PSNAM_TRY(const auto one, find("psnam_checkpoint_flush", checkpoint));
+    return one->managed->flush();
+  });
 }
 
 int psnam_checkpoint_close(psnam_checkpoint_t* checkpoint) {

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <optional>
+#include <set>
 
 #include "base/system.hpp"
 
@@ -18,6 +19,7 @@ namespace psnam::checkpoint {
 namespace {
 
 constexpr std::size_t kKept = 2;
+constexpr std::string_view kUnfinished = ".unfinished";
 
 Error failed(const char* what, const std::filesystem::path& path) {
   return psnam::system_error(fmt::format("cannot {} {}", what, path.string()), errno);
@@ -45,12 +47,41 @@ std::optional<VersionKey> parse(std::string_view text) {
   return key;
 }
 
-Status write_all(int descriptor, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+struct FileName {
+  VersionKey key;
+  std::uint32_t rank = 0, ranks = 0;
+};
+
+/// PREFIX NUMBER.STAMP.RANKofRANKS.checkpoint
+std::optional<FileName> parse_name(std::string_view prefix, std::string_view name) {
+  constexpr std::string_view kEnd = ".checkpoint";
+  if (!name.starts_with(prefix) || !name.ends_with(kEnd) || name.size() <= prefix.size() + kEnd.size()) return {};
+  name = name.substr(prefix.size(), name.size() - prefix.size() - kEnd.size());
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return {};
+  const auto key = parse(name.substr(0, dot));
+  const std::string_view who = name.substr(dot + 1);
+  const std::size_t of = who.find("of");
+  if (!key || of == std::string_view::npos) return {};
+  FileName found{.key = *key};
+  const char* const end = who.data() + who.size();
+  const auto rank = std::from_chars(who.data(), end, found.rank);
+  const auto ranks = std::from_chars(who.data() + of + 2, end, found.ranks);
+  if (rank.ec != std::errc{} || rank.ptr != who.data() + of || ranks.ec != std::errc{} || ranks.ptr != end ||
+      found.rank >= found.ranks)
+    return {};
+  return found;
+}
+
+Status write_all(int descriptor, std::span<const std::byte> bytes, const std::filesystem::path& path,
+                 std::atomic<std::uint64_t>* progress) {
+  constexpr std::size_t kAtOnce = 16 << 20;
   while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kAtOnce));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return failed("write", path);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
+    if (progress != nullptr) *progress += static_cast<std::uint64_t>(written);
   }
   if (::fsync(descriptor) != 0) return failed("sync", path);
   return {};
@@ -60,6 +91,7 @@ Status write_all(int descriptor, std::span<const std::byte> bytes, const std::fi
 
 Files::Files(std::filesystem::path folder, const std::string& series, std::uint32_t ranks, std::uint32_t rank)
     : folder_{std::move(folder)},
+      series_{series},
       prefix_{file_name_of(series) + "."},
       suffix_{fmt::format(".{}of{}.checkpoint", rank, ranks)},
       ranks_{ranks},
@@ -83,15 +115,47 @@ std::vector<VersionKey> Files::versions() const {
   return found;
 }
 
-Status Files::write(const CopyView& copy) const {
+std::vector<std::uint32_t> Files::numbers_of_ranks() const {
+  std::set<std::uint32_t> numbers;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator{folder_, error})
+    if (const auto name = parse_name(prefix_, entry.path().filename().string())) numbers.insert(name->ranks);
+  return {numbers.begin(), numbers.end()};
+}
+
+void Files::remove_of_others(const VersionKey& key) const {
+  std::error_code error;
+  std::vector<std::filesystem::path> old;
+  for (const auto& entry : std::filesystem::directory_iterator{folder_, error}) {
+    const auto name = parse_name(prefix_, entry.path().filename().string());
+    if (name && name->ranks != ranks_ && name->key <= key) old.push_back(entry.path());
+  }
+  for (const auto& path : old) std::filesystem::remove(path, error);
+}
+
+std::uint64_t Files::bytes_of_all(const VersionKey& key) const {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator{folder_, error}) {
+    std::string file = entry.path().filename().string();
+    if (file.ends_with(kUnfinished)) file.resize(file.size() - kUnfinished.size());
+    const auto name = parse_name(prefix_, file);
+    if (!name || name->key != key) continue;
+    const auto size = entry.file_size(error);
+    if (!error) bytes += size;
+  }
+  return bytes;
+}
+
+Status Files::write(const CopyView& copy, std::atomic<std::uint64_t>* written_bytes) const {
   const VersionKey key = copy.version();
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   const std::filesystem::path path = path_of(key);
-  const std::filesystem::path unfinished = path.string() + ".unfinished";
+  const std::filesystem::path unfinished = path.string() + std::string{kUnfinished};
   const Fd file{::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
   if (file.get() < 0) return failed("make", unfinished);
-  Status written = write_all(file.get(), copy.whole(), unfinished);
+  Status written = write_all(file.get(), copy.whole(), unfinished, written_bytes);
   if (written && ::rename(unfinished.c_str(), path.c_str()) != 0) written = failed("name", path);
   if (!written) {
     ::unlink(unfinished.c_str());

@@ -2,6 +2,7 @@
 // (format/checkpoint_page.hpp), so a file tells what it is and has its checksums. It gets its name when it is whole.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -22,17 +23,24 @@ class Files {
   /// Newest first.
   [[nodiscard]] std::vector<VersionKey> versions() const;
   /// The copy becomes a file, on the disk when it returns. Of this rank's older files one stays. The copy is not
-  /// written meanwhile.
-  Status write(const CopyView& copy) const;
+  /// written meanwhile. `written`, if there is one, grows with the bytes that are.
+  Status write(const CopyView& copy, std::atomic<std::uint64_t>* written = nullptr) const;
   /// The content, verified: Code::corrupt if it is not as it was written, and Code::system.
   [[nodiscard]] Result<std::vector<std::byte>> read(const VersionKey& key, CopyOwner& owner) const;
   Status remove_all() const;
+  /// Those of jobs with another number of ranks, of versions up to `key`.
+  void remove_of_others(const VersionKey& key) const;
+  /// How many bytes all ranks have in files of the version, finished or not.
+  [[nodiscard]] std::uint64_t bytes_of_all(const VersionKey& key) const;
+  [[nodiscard]] const std::string& series() const noexcept { return series_; }
+  /// How many ranks there were in the jobs that the files of the series are of.
+  [[nodiscard]] std::vector<std::uint32_t> numbers_of_ranks() const;
 
  private:
   [[nodiscard]] std::filesystem::path path_of(const VersionKey& key) const;
 
   std::filesystem::path folder_;
-  std::string prefix_, suffix_;
+  std::string series_, prefix_, suffix_;
   std::uint32_t ranks_, rank_;
 };
 

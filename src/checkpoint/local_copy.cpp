@@ -43,7 +43,9 @@ std::optional<CheckpointCopyHeader> CopyView::header() const {
   if (memory_.size() < format::kCheckpointPage || magic_of(memory_).load() != format::kCheckpointCopyMagic) return {};
   CheckpointCopyHeader header{};
   std::memcpy(&header, memory_.data(), sizeof header);
-  if (header.checksum != header_checksum(header) || header.version != format::kCheckpointVersion) return {};
+  if (header.checksum != header_checksum(header) || header.version < format::kCheckpointOldestVersion ||
+      header.version > format::kCheckpointVersion)
+    return {};
   if (!std::ranges::equal(header.series, owner_.series.bytes) || header.ranks != owner_.ranks ||
       header.rank != owner_.rank || !fits(header, memory_.size()))
     return {};
@@ -54,6 +56,20 @@ std::optional<CheckpointCopyHeader> CopyView::header() const {
 VersionKey CopyView::version() const {
   const auto found = header();
   return found ? VersionKey{found->number, found->stamp} : VersionKey{};
+}
+
+/// The stamp tells versions apart, so what a version before has left confirms nothing.
+bool CopyView::confirmed() const {
+  const auto found = header();
+  if (!found) return false;
+  std::uint64_t stamp = 0;
+  std::memcpy(&stamp, memory_.data() + format::kCheckpointConfirmedAt, sizeof stamp);
+  return stamp == found->stamp;
+}
+
+void CopyView::confirm() const {
+  if (const auto found = header())
+    std::memcpy(memory_.data() + format::kCheckpointConfirmedAt, &found->stamp, sizeof found->stamp);
 }
 
 std::span<std::byte> CopyView::payload() const {
@@ -131,11 +147,11 @@ LocalCopy::Use::~Use() {
     log::warn("allocation {} stays in use: {}", use_.allocation.id, closed.error().message);
 }
 
-LocalCopy::LocalCopy(ServicePointer store, const CopyOwner& owner, int index)
-    : store_{std::move(store)}, owner_{owner}, name_{copy_name(owner.series, owner.rank, index)} {}
+LocalCopy::LocalCopy(ServicePointer store, const CopyOwner& owner, std::string name)
+    : store_{std::move(store)}, owner_{owner}, name_{std::move(name)} {}
 
-Result<LocalCopy> LocalCopy::open(ServicePointer store, const CopyOwner& owner, int index) {
-  LocalCopy copy{std::move(store), owner, index};
+Result<LocalCopy> LocalCopy::open(ServicePointer store, const CopyOwner& owner, int index, CopyKind kind) {
+  LocalCopy copy{std::move(store), owner, copy_name(kind, owner.series, owner.rank, index)};
   auto record = copy.store_->find_allocation(copy.name_);
   if (!record) {
     if (record.error().code == Code::name_not_found) return copy;

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "checkpoint/area_memory.hpp"
+#include "checkpoint/names.hpp"
 #include "checkpoint/version_key.hpp"
 #include "format/catalog.hpp"
 #include "format/checkpoint_page.hpp"
@@ -40,6 +41,10 @@ class CopyView {
   /// Blocks of the payload that are not as they were written. Reads all of it.
   [[nodiscard]] std::uint64_t count_damaged() const;
 
+  /// Whether it is known, from this copy alone, that its version was complete on all ranks.
+  [[nodiscard]] bool confirmed() const;
+  void confirm() const;
+
   /// There is no version from here on.
   void invalidate() const noexcept;
   /// Room for a payload; `payload_bytes` fits.
@@ -58,7 +63,7 @@ class CopyView {
 class LocalCopy {
  public:
   /// `index`: 0 or 1. Looks for the copy; there may be none yet.
-  static Result<LocalCopy> open(ServicePointer store, const CopyOwner& owner, int index);
+  static Result<LocalCopy> open(ServicePointer store, const CopyOwner& owner, int index, CopyKind kind = CopyKind::own);
   LocalCopy(LocalCopy&&) noexcept = default;
   LocalCopy& operator=(LocalCopy&&) noexcept = default;
 
@@ -91,7 +96,7 @@ class LocalCopy {
     nam::Memory memory_;
   };
 
-  LocalCopy(ServicePointer store, const CopyOwner& owner, int index);
+  LocalCopy(ServicePointer store, const CopyOwner& owner, std::string name);
   Result<std::unique_ptr<Use>> map(nam::AllocationUse use) const;
   Status allocate(std::uint64_t bytes);
 

@@ -6,70 +6,11 @@
 
 #include "base/log.hpp"
 #include "checkpoint/pulled.hpp"
-#include "format/checkpoint_page.hpp"
 #include "parity/encode.hpp"
 #include "parity/team.hpp"
 
 namespace psnam::checkpoint {
 namespace {
-
-/// What a rank says of itself when a series is opened. Plain bytes.
-struct Arrival {
-  format::Uuid nam;
-  format::Uuid node;
-  std::uint32_t parities = 0;
-  std::uint32_t set_size = 0;
-  std::uint32_t to_files = 0;
-  std::array<char, format::kCheckpointNameBytes> name{};
-};
-
-Status check(const std::vector<Arrival>& all) {
-  for (std::size_t rank = 1; rank < all.size(); ++rank) {
-    if (all[rank].name != all[0].name)
-      return Error{Code::invalid_argument,
-                   fmt::format("the checkpoints are called \"{}\" on rank 0 and \"{}\" on rank {}", all[0].name.data(),
-                               all[rank].name.data(), rank)};
-    if (all[rank].parities != all[0].parities || all[rank].set_size != all[0].set_size)
-      return Error{Code::invalid_argument,
-                   fmt::format("{} parities and sets of {} on rank 0, {} and {} on rank {}", all[0].parities,
-                               all[0].set_size, all[rank].parities, all[rank].set_size, rank)};
-    if (all[rank].to_files != all[0].to_files)
-      return Error{Code::invalid_argument,
-                   fmt::format("versions are written to files on rank {} and not on rank {}",
-                               all[0].to_files != 0 ? 0 : rank, all[0].to_files != 0 ? rank : 0)};
-    if (all[rank].nam != all[0].nam)
-      return Error{Code::unreachable, fmt::format("the NAM of rank {} is not that of rank 0: parity of several nodes "
-                                                  "needs a manager, which PSNAM_MANAGER names on all ranks",
-                                                  rank)};
-  }
-  return {};
-}
-
-Status check(const ManagedOptions& options) {
-  if (options.name.empty() || options.name.size() >= format::kCheckpointNameBytes)
-    return Error{Code::invalid_argument, fmt::format("checkpoints need a name of 1 to {} bytes; this one has {}",
-                                                     format::kCheckpointNameBytes - 1, options.name.size())};
-  if (options.parities < 1 || options.parities >= format::kParityMaxPieces)
-    return Error{Code::invalid_argument,
-                 fmt::format("{} parities: 1 to {} are possible", options.parities, format::kParityMaxPieces - 1)};
-  return {};
-}
-
-Status check(const Series& series, const ManagedOptions& options, std::uint32_t ranks) {
-  if (series.ranks() != ranks)
-    return Error{Code::invalid_argument, fmt::format("the checkpoints \"{}\" are of {} ranks, this job has {}: restart "
-                                                     "on another number of ranks is not possible",
-                                                     series.name, series.ranks(), ranks)};
-  if (series.parities != options.parities)
-    return Error{Code::invalid_argument, fmt::format("the checkpoints \"{}\" have {} parities, {} are asked for",
-                                                     series.name, series.parities, options.parities)};
-  const std::uint32_t sets = count_sets(ranks, options.set_size, options.parities);
-  if (series.sets != sets)
-    return Error{Code::invalid_argument,
-                 fmt::format("the checkpoints \"{}\" have {} sets; sets of {} ranks would be {}", series.name,
-                             series.sets, options.set_size, sets)};
-  return {};
-}
 
 std::uint64_t now_ns() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -78,93 +19,49 @@ std::uint64_t now_ns() {
 
 }  // namespace
 
-Result<std::unique_ptr<Managed>> Managed::open(const Team& team, ServicePointer nam, ServicePointer store,
-                                               const ManagedOptions& options) {
-  PSNAM_CHECK(team.agree(check(options)));
-  std::unique_ptr<Managed> made{new Managed{team, std::move(nam), std::move(store), options}};
-  PSNAM_CHECK(made->open_series());
-  const Status opened = locally([&] { return made->open_parts(); });
-  PSNAM_CHECK(team.agree(opened));
-  return made;
-}
-
-Status Managed::open_series() {
-  Arrival mine{.nam = nam_->node().store,
-               .node = store_->node().store,
-               .parities = options_.parities,
-               .set_size = options_.set_size,
-               .to_files = options_.folder.empty() ? 0U : 1U};
-  std::ranges::copy(options_.name, mine.name.begin());
-  PSNAM_TRY(const auto all, team_.gather(mine));
-  PSNAM_CHECK(check(all));
-  std::vector<format::Uuid> nodes;
-  for (const Arrival& one : all) nodes.push_back(one.node);
-  // Rank 0 decides; the others are told.
-  const Status decided = locally([&]() -> Status {
-    if (team_.rank() != 0) return {};
-    PSNAM_TRY(page_, find_or_make(nodes));
-    series_ = page_->series();
-    return check(series_, options_, static_cast<std::uint32_t>(team_.size()));
-  });
-  PSNAM_CHECK(team_.agree(decided));
-  struct Said {
-    format::Uuid id;
-    std::uint32_t sets, parities, block_bytes;
-  } said{series_.id, series_.sets, series_.parities, series_.block_bytes};
-  PSNAM_CHECK(team_.broadcast(said, 0));
-  series_.id = said.id;
-  series_.name = options_.name;
-  series_.sets = said.sets;
-  series_.parities = said.parities;
-  series_.block_bytes = said.block_bytes;
-  series_.set_of.resize(all.size());
-  for (std::uint32_t& set_of_rank : series_.set_of) PSNAM_CHECK(team_.broadcast(set_of_rank, 0));
-  return {};
-}
-
-Result<std::unique_ptr<SeriesPage>> Managed::find_or_make(const std::vector<format::Uuid>& nodes) {
-  PSNAM_TRY(auto page, SeriesPage::find(nam_, options_.name));
-  if (page) return page;
-  Series series{.id = format::random_uuid(),
-                .name = options_.name,
-                .sets = count_sets(static_cast<std::uint32_t>(nodes.size()), options_.set_size, options_.parities),
-                .parities = options_.parities,
-                .block_bytes = parity::kDefaultBlockBytes,
-                .set_of = {}};
-  series.set_of = deal_out(nodes, series.sets);
-  return SeriesPage::create(nam_, std::move(series));
-}
-
-Status Managed::open_parts() {
-  PSNAM_CHECK(store_->collect().status());
-  for (int index = 0; index < 2; ++index) {
-    PSNAM_TRY(LocalCopy copy, LocalCopy::open(store_, {series_.id, series_.ranks(), rank()}, index));
-    copies_.push_back(std::move(copy));
-  }
-  areas_.emplace(nam_, series_, set(), leads());
-  if (!options_.folder.empty()) files_.emplace(options_.folder, series_.name, series_.ranks(), rank());
-  if (leads()) return areas_->find();
-  return {};
-}
-
 Managed::~Managed() {
   if (background_) background_->thread.join();
   await_file();
 }
 
-Status Managed::add(std::uint64_t id, std::span<std::byte> bytes) {
+Status Managed::add(std::uint64_t id, std::span<std::byte> bytes, Part part) {
   if (round_) return Error{Code::busy, fmt::format("region {}: a version is being saved", id)};
   if (bytes.data() == nullptr && !bytes.empty())
     return Error{Code::buffer, fmt::format("region {}: {} bytes at null", id, bytes.size())};
+  PSNAM_CHECK(check(part));
   if (!regions_.emplace(id, bytes).second)
     return Error{Code::name_exists,
                  fmt::format("region {} is registered already, with {} bytes", id, regions_.at(id).size())};
+  if (part.share != Share::own) parts_[id] = std::move(part);
+  return {};
+}
+
+Status Managed::add_object(std::uint64_t id, Object object, Share share) {
+  PSNAM_CHECK(add(id, {}, {.share = share}));
+  objects_[id] = std::move(object);
   return {};
 }
 
 Status Managed::remove(std::uint64_t id) {
   if (round_) return Error{Code::busy, fmt::format("region {}: a version is being saved", id)};
   if (regions_.erase(id) == 0) return Error{Code::name_not_found, fmt::format("region {} is not registered", id)};
+  parts_.erase(id);
+  objects_.erase(id);
+  return {};
+}
+
+std::set<std::uint64_t> Managed::object_ids() const {
+  std::set<std::uint64_t> ids;
+  for (const auto& [id, object] : objects_) ids.insert(id);
+  return ids;
+}
+
+/// Their bytes are regions of the version that is saved next.
+Status Managed::pack_objects() {
+  for (const auto& [id, object] : objects_) {
+    PSNAM_TRY(const auto bytes, object.pack());
+    regions_[id] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
+  }
   return {};
 }
 
@@ -181,10 +78,17 @@ Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
                  .operation = static_cast<std::uint32_t>(what),
                  .under_way = round_ ? 1U : 0U};
   for (std::size_t index = 0; index < copies_.size(); ++index) mine.copies[index] = copies_[index].version();
-  mine.payload_bytes = Layout{regions_, series_.block_bytes}.payload_bytes();
-  Status looked = locally([&] { return leads() ? areas_->refresh() : Status{}; });
+  for (std::size_t index = 0; index < copies_.size(); ++index)
+    if (mine.copies[index] && copies_[index].view().confirmed()) mine.confirmed |= 1U << index;
+  mine.payload_bytes = layout().payload_bytes();
+  if (flush_) {
+    mine.flushed = flush_->written();
+    mine.bytes_to_flush = flush_->bytes();
+    mine.bytes_flushed = flush_->bytes_written();
+  }
+  Status looked = locally([&] { return areas_ && leads() ? areas_->refresh() : Status{}; });
   PSNAM_CHECK(team_.agree(looked));
-  if (leads()) {
+  if (areas_ && leads()) {
     mine.parities = areas_->versions();
     mine.areas = areas_->tickets();
   }
@@ -198,9 +102,10 @@ Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
     if (all[one].under_way != 0)
       return Error{Code::busy, fmt::format("rank {} has not waited for the version that it saves", one)};
   }
+  PSNAM_CHECK(hear_partners(all));
   Survey found{series_, std::move(all)};
   const Status followed = locally([&]() -> Status {
-    if (leads()) return {};
+    if (!areas_ || leads()) return {};
     return areas_->follow(found.areas(set()));
   });
   PSNAM_CHECK(team_.agree(followed));
@@ -230,7 +135,10 @@ Result<AreaPointer> Managed::room_for_parity(const Survey& survey, bool takes_pa
 
 Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& key, std::vector<std::uint32_t> sets) {
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
-  Round round{.key = key, .memory = {}, .attempt = {}, .layout = {}, .copy = {}};
+  Round round{
+      .key = key, .before = survey.newest(), .all_bytes = 0, .memory = {}, .attempt = {}, .layout = {}, .copy = {}};
+  for (const RankState& state : survey.states()) round.all_bytes += state.payload_bytes;
+  if (!areas_) return round;
   PSNAM_TRY(round.memory, room_for_parity(survey, takes_part));
   PSNAM_TRY(round.pulled, any_unmapped(round.memory));
   Status begun = locally([&]() -> Status {
@@ -253,15 +161,17 @@ LocalCopy* Managed::copy_of(const VersionKey& key) {
   return found == copies_.end() ? nullptr : &*found;
 }
 
-LocalCopy& Managed::copy_to_overwrite(const VersionKey& keep) {
-  if (copies_[0].version() == keep) return copies_[1];
-  if (copies_[1].version() == keep) return copies_[0];
-  return copies_[0].version() <= copies_[1].version() ? copies_[0] : copies_[1];
+LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep) {
+  if (copies[0].version() == keep) return copies[1];
+  if (copies[1].version() == keep) return copies[0];
+  return copies[0].version() <= copies[1].version() ? copies[0] : copies[1];
 }
 
 Status Managed::start(std::uint64_t version) {
+  const Status packed = round_ ? Status{} : locally([&] { return pack_objects(); });
   PSNAM_TRY(const Survey found, survey(Asked::save, version));
-  const VersionKey newest = found.newest();
+  PSNAM_CHECK(team_.agree(packed));
+  const VersionKey newest = std::max(found.newest(), floor_);
   if (version != 0 && version <= newest.number)
     return Error{Code::invalid_argument, fmt::format("version {} cannot be saved: version {} is complete, and numbers "
                                                      "grow",
@@ -269,13 +179,14 @@ Status Managed::start(std::uint64_t version) {
   const VersionKey key{.number = version != 0 ? version : newest.number + 1,
                        .stamp = std::max(found.states()[0].now_ns, newest.stamp + 1)};
   await_file();
-  areas_->settle(newest);
+  remove_files_of_others(found);
+  if (areas_) areas_->settle(found.newest());
   std::vector<std::uint32_t> all_sets;
   for (std::uint32_t one = 0; one < series_.sets; ++one) all_sets.push_back(one);
   PSNAM_TRY(Round round, begin(found, key, std::move(all_sets)));
   const Status prepared = locally([&]() -> Status {
-    round.layout.emplace(regions_, series_.block_bytes);
-    LocalCopy& copy = copy_to_overwrite(newest);
+    round.layout = layout();
+    LocalCopy& copy = copy_to_overwrite(found.newest());
     PSNAM_TRY(round.copy, copy.make_room(round.layout->payload_bytes(), series_.block_bytes));
     return {};
   });
@@ -293,15 +204,30 @@ Status Managed::start(std::uint64_t version) {
 
 /// The copy is committed before the set hears of it: what the parity vouches for is there.
 Status Managed::carry_out(const Round& round) {
-  const parity::Deadline deadline = this->deadline(*round.memory);
   const auto payload =
       round.layout ? round.copy->room(round.layout->payload_bytes(), series_.block_bytes) : round.copy->payload();
+  if (!round.memory) {
+    copy_alone(round, payload);
+    return {};
+  }
+  const parity::Deadline deadline = this->deadline(*round.memory);
   if (round.pulled) return carry_out_pulled(round, payload, deadline);
   PSNAM_CHECK(encode(round, payload, deadline));
   if (round.layout)
     round.copy->commit(round.key, payload.size(), series_.block_bytes,
                        round.memory->area().checksums(round.attempt.slot, series_.member(rank())));
   return commit(round, deadline);
+}
+
+/// Without parity: the copy and its checksums, which are what comes back.
+std::vector<std::uint32_t> Managed::copy_alone(const Round& round, std::span<std::byte> payload) {
+  round.layout->pack(payload.data());
+  const auto pieces = round.layout->pieces(payload.data());
+  auto checksums = parity::copy_member(
+      {.member = series_.member(rank()), .bytes = payload.first(round.layout->packed_bytes()), .further = pieces},
+      series_.block_bytes);
+  round.copy->commit(round.key, payload.size(), series_.block_bytes, checksums.data());
+  return checksums;
 }
 
 Status Managed::encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline) {
@@ -349,10 +275,22 @@ Result<std::uint64_t> Managed::wait() {
 Result<std::uint64_t> Managed::conclude(Status mine) {
   const Round round = std::move(*round_);
   round_.reset();
-  if (mine) areas_->adopt(round.memory);
+  if (mine && round.memory) areas_->adopt(round.memory);
   PSNAM_CHECK(team_.agree(mine));
-  write_file(round.key);
+  PSNAM_CHECK(send_to_partners(round.key, round.before, std::vector<bool>(series_.ranks(), true)));
+  PSNAM_CHECK(confirm(round.key));
+  PSNAM_CHECK(replace_former());
+  write_file(round.key, round.all_bytes);
   return round.key.number;
+}
+
+/// Collective. The version is complete on all ranks: should too much of it be lost one day, that is not taken for a
+/// version that never was.
+Status Managed::confirm(const VersionKey& key) {
+  if (const LocalCopy* const copy = copy_of(key)) copy->view().confirm();
+  series_.newest = key.number;
+  const Status told = locally([&] { return page_ ? page_->confirm(key.number) : Status{}; });
+  return team_.agree(told);
 }
 
 Result<std::uint64_t> Managed::save(std::uint64_t version) {
@@ -361,7 +299,13 @@ Result<std::uint64_t> Managed::save(std::uint64_t version) {
 }
 
 Result<ManagedInfo> Managed::query() {
-  PSNAM_TRY(const Survey found, survey(Asked::query, 0));
+  PSNAM_TRY(const Survey here, survey(Asked::query, 0));
+  std::optional<Survey> before;
+  if (former_) {
+    PSNAM_TRY(Survey survey, former_->survey());
+    before.emplace(std::move(survey));
+  }
+  const Survey& found = before ? *before : here;
   const VersionKey newest = found.newest();
   ManagedInfo info{.sets = series_.sets,
                    .set = set(),
@@ -370,12 +314,19 @@ Result<ManagedInfo> Managed::query() {
                    .parities = series_.parities,
                    .newest = newest.number,
                    .older = found.before(newest).number,
-                   .payload_bytes = found.states()[rank()].payload_bytes,
+                   .payload_bytes = here.states()[rank()].payload_bytes,
                    .parity_bytes = 0,
+                   .bytes_to_flush = 0,
+                   .bytes_flushed = 0,
                    .lost = {}};
+  for (const RankState& state : here.states()) {
+    info.bytes_to_flush += state.bytes_to_flush;
+    info.bytes_flushed += state.bytes_flushed;
+  }
   if (newest) {
     info.lost = found.judge(newest).lost;
-    if (const auto place = areas_->find(newest)) info.parity_bytes = place->memory->record().size_bytes;
+    const auto place = areas_ ? areas_->find(newest) : std::nullopt;
+    if (place) info.parity_bytes = place->memory->record().size_bytes;
   }
   return info;
 }
@@ -387,10 +338,17 @@ Status Managed::end() {
   const Status released = locally([&]() -> Status {
     await_file();
     if (files_) PSNAM_CHECK(files_->remove_all());
+    if (files_ && team_.rank() == 0) files_->remove_of_others({~std::uint64_t{0}, 0});
     for (LocalCopy& copy : copies_) PSNAM_CHECK(copy.remove());
-    return leads() ? areas_->remove() : Status{};
+    for (auto& [rank, copies] : wards_)
+      for (LocalCopy& copy : copies) PSNAM_CHECK(copy.remove());
+    return areas_ && leads() ? areas_->remove() : Status{};
   });
   PSNAM_CHECK(team_.agree(released));
+  // The former one ends first: it is the one that is found as long as both are there.
+  PSNAM_CHECK(replace_former());
+  // Ranks may have been on other nodes before.
+  PSNAM_CHECK(clean({}));
   const Status removed = locally([&]() -> Status { return page_ ? page_->remove() : Status{}; });
   return team_.agree(removed);
 }

@@ -1,28 +1,41 @@
 // Managed checkpoints: a job names its data once; each version is a copy in the store of each rank's node, and parity
-// on the NAM, made in one pass over the data. See survey.hpp for what makes a version complete.
+// on the NAM, made in one pass over the data, or a second copy with a partner, or both. See survey.hpp for what makes a
+// version complete.
 //
 // A version is saved in this order: the ranks agree which version is complete and is not to be touched; each clears the
 // older one of its two copies; the data go to the copy and into the parity; each commits its copy and says so; when all
 // of a set have, its leader commits the parity. Whoever dies in between leaves the complete version untouched.
 //
 // The beginning of a version is collective, and so is hearing its end; what is between needs no communicator and may
-// run in a thread of its own, where the ranks of a set find each other in the memory of its parity area.
+// run in a thread of its own, where the ranks of a set find each other in the memory of its parity area. Partners get
+// their copies when the end is heard.
+//
+// A job of another number of ranks than the series has makes a new one, which takes the place of the former when its
+// first version is complete: in one step, the removal of the former one's page (managed_open.cpp).
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/result.hpp"
+#include "checkpoint/condition.hpp"
+#include "checkpoint/file_survey.hpp"
 #include "checkpoint/files.hpp"
+#include "checkpoint/flush.hpp"
+#include "checkpoint/former.hpp"
 #include "checkpoint/layout.hpp"
 #include "checkpoint/local_copy.hpp"
+#include "checkpoint/part.hpp"
 #include "checkpoint/series.hpp"
 #include "checkpoint/set_areas.hpp"
 #include "checkpoint/survey.hpp"
@@ -32,15 +45,32 @@ namespace psnam::checkpoint {
 
 struct ManagedOptions {
   std::string name;
-  std::uint32_t parities = 1;
+  std::uint32_t parities = 1;  ///< 0: none; with partners only
+  bool partners = false;       ///< a rank of another node has a copy of each rank's data too
   std::uint32_t set_size = 0;  ///< 0: as many ranks as can be
   bool or_older = false;       ///< restart() goes back to an older version by itself
   std::string folder;          ///< where each version is written to files too; empty: nowhere
+  bool reports = false;        ///< rank 0 tells on standard error how far the files are
   std::chrono::milliseconds timeout{0};
 };
 
 /// What a rank's data were got from.
-enum class Origin { nothing = 0, own = 1, repaired = 2, rebuilt = 3, file = 4 };
+enum class Origin {
+  nothing = 0,
+  own = 1,
+  repaired = 2,
+  rebuilt = 3,
+  file = 4,
+  partner = 5,
+  parts = 6,  ///< from what ranks of another number, or with other parts, have saved
+};
+
+/// Something that is saved as the bytes that it makes of itself, each time as many as it likes.
+struct Object {
+  /// They stay until the next call.
+  std::function<Result<std::span<const std::byte>>()> pack;
+  std::function<Status(std::span<const std::byte>)> unpack;
+};
 
 struct Restored {
   std::uint64_t version = 0;  ///< 0: there is none
@@ -52,6 +82,8 @@ struct ManagedInfo {
   std::uint64_t newest = 0, older = 0;  ///< complete versions; 0: none
   std::uint64_t payload_bytes = 0;      ///< of this rank, as registered now
   std::uint64_t parity_bytes = 0;       ///< memory of the set's parity
+  std::uint64_t bytes_to_flush = 0;     ///< of all ranks, of the last version that goes to files
+  std::uint64_t bytes_flushed = 0;      ///< of them, those that are written
   std::vector<std::uint32_t> lost;      ///< ranks without a copy of the newest
 };
 
@@ -67,8 +99,10 @@ class Managed {
   [[nodiscard]] const Team& team() const noexcept { return team_; }
 
   // What this process has; not collective. Code::busy while a version is saved.
-  /// Code::name_exists for an id that is registered.
-  Status add(std::uint64_t id, std::span<std::byte> bytes);
+  /// Code::name_exists for an id that is registered, Code::invalid_argument for a part that is none or of another size.
+  Status add(std::uint64_t id, std::span<std::byte> bytes, Part part = {});
+  /// `share`: own or shared.
+  Status add_object(std::uint64_t id, Object object, Share share);
   /// Code::name_not_found.
   Status remove(std::uint64_t id);
 
@@ -79,6 +113,8 @@ class Managed {
   /// Collective: the number of the version, which is complete.
   Result<std::uint64_t> wait();
   Result<std::uint64_t> save(std::uint64_t version);
+  /// Collective: the last version is in files too, if it is to be.
+  Status flush();
 
   /// Collective. The regions get what they had in `version`, 0: the newest complete one; copies that were lost or
   /// damaged are made again. After a failure no region was touched.
@@ -95,7 +131,9 @@ class Managed {
   /// A version that is being saved.
   struct Round {
     VersionKey key;
-    AreaPointer memory;
+    VersionKey before;            ///< complete, and not to be touched
+    std::uint64_t all_bytes = 0;  ///< of all ranks
+    AreaPointer memory;           ///< null: without parity
     parity::Attempt attempt;
     std::optional<Layout> layout;  ///< none: the copy is whole, only its parity is made
     std::optional<CopyView> copy;
@@ -106,14 +144,24 @@ class Managed {
     std::atomic<bool> complete{false};
     std::thread thread;
   };
-  enum class Asked : std::uint32_t { save = 1, restart, query, end, idle };
+  enum class Asked : std::uint32_t { save = 1, restart, query, end, idle, flush };
 
   Managed(const Team& team, ServicePointer nam, ServicePointer store, ManagedOptions options)
       : team_{team}, nam_{std::move(nam)}, store_{std::move(store)}, options_{std::move(options)} {}
 
+  // managed_open.cpp
   Status open_series();
-  Result<std::unique_ptr<SeriesPage>> find_or_make(const std::vector<format::Uuid>& nodes);
+  Status find_pages();
+  Status make_page();
+  Result<Series> tell(const SeriesPage* page) const;
+  Status open_former(Series series);
   Status open_parts();
+  /// Collective: what is left of related series goes, but for those.
+  Status clean(std::span<const format::Uuid> keep);
+  /// Collective: this series is complete.
+  Status replace_former();
+  [[nodiscard]] bool first_of_node() const;
+  [[nodiscard]] FormerPlaces places() const;
 
   [[nodiscard]] std::uint32_t rank() const noexcept { return static_cast<std::uint32_t>(team_.rank()); }
   [[nodiscard]] std::uint32_t set() const noexcept { return series_.set_of[rank()]; }
@@ -126,13 +174,20 @@ class Managed {
   /// Collective: the set's area for data of that size, and the leader's attempt at `key` in it.
   Result<Round> begin(const Survey& survey, const VersionKey& key, std::vector<std::uint32_t> sets);
   Result<AreaPointer> room_for_parity(const Survey& survey, bool takes_part);
-  [[nodiscard]] LocalCopy& copy_to_overwrite(const VersionKey& keep);
+  /// Of two copies, the one that does not have the version, or the older one.
+  [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep);
+  [[nodiscard]] LocalCopy& copy_to_overwrite(const VersionKey& keep) { return to_overwrite(copies_, keep); }
   [[nodiscard]] LocalCopy* copy_of(const VersionKey& key);
   /// Not collective, each rank once.
   Status carry_out(const Round& round);
   Status encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
   Status commit(const Round& round, parity::Deadline deadline);
+  std::vector<std::uint32_t> copy_alone(const Round& round, std::span<std::byte> payload);
   Result<std::uint64_t> conclude(Status mine);
+  Status confirm(const VersionKey& key);
+  Status pack_objects();
+  [[nodiscard]] std::set<std::uint64_t> object_ids() const;
+  [[nodiscard]] Layout layout() const { return Layout{regions_, series_.block_bytes, parts_}; }
 
   // managed_pulled.cpp
   /// Collective: whether a rank of this one's set does not map its area.
@@ -144,24 +199,51 @@ class Managed {
   Result<Origin> make_whole(const Survey& survey, const VersionKey& key);
   Status rebuild(const Survey& survey, const VersionKey& key, const std::vector<std::uint32_t>& sets);
   Status protect(const Survey& survey, const VersionKey& key);
-  Status give_out(const VersionKey& key);
+  /// Whether the regions were put together from other parts.
+  Result<bool> give_out(const VersionKey& key);
+  Status unpack_objects(const std::map<std::uint64_t, Saved>& saved);
+
+  // managed_partner.cpp
+  /// Whose data this rank's partners' copies are: number and stamp of each, filled into the states.
+  Status hear_partners(std::vector<RankState>& states) const;
+  /// Collective: of those ranks that it is named for.
+  Status send_to_partners(const VersionKey& key, const VersionKey& keep, const std::vector<bool>& ranks);
+  Status protect_with_partners(const Survey& survey, const VersionKey& key);
+  /// Collective: the copies that are not whole and that a partner has; their conditions change. Whether this rank's is
+  /// one of them.
+  Result<bool> fetch_from_partners(const Survey& survey, const VersionKey& key, std::vector<Condition>& all);
+
+  // managed_spread.cpp
+  Result<Restored> restart_from_former(Former& former, std::uint64_t asked);
+  Status spread(std::uint32_t former_ranks, std::vector<KeptRank> kept);
+  /// Collective: what files of another number of ranks have that is newer than `than`; null if there is nothing.
+  Result<std::unique_ptr<Former>> newer_files_of_others(const VersionKey& than, std::uint64_t asked);
 
   // managed_files.cpp
-  void write_file(const VersionKey& key);
+  void write_file(const VersionKey& key, std::uint64_t all_bytes);
   void await_file();
-  Result<VersionKey> load_files(const Survey& survey, std::uint64_t asked);
+  void remove_files_of_others(const Survey& survey);
+  Result<std::vector<VersionKey>> versions_in_files(const Survey& survey, std::uint64_t asked) const;
+  Result<VersionKey> load_files(const Survey& survey, const std::vector<VersionKey>& candidates);
   Status load_file(const VersionKey& key);
 
   Team team_;
   ServicePointer nam_, store_;
   ManagedOptions options_;
   Series series_;
+  std::vector<format::Uuid> nodes_;   ///< of each rank
   std::unique_ptr<SeriesPage> page_;  ///< of rank 0
-  std::optional<SetAreas> areas_;
+  std::unique_ptr<Former> former_;    ///< as long as its newest version is that of the series
+  std::unique_ptr<SeriesPage> former_page_;
+  VersionKey floor_;               ///< versions that others than this series have are not above it
+  std::optional<SetAreas> areas_;  ///< if there are parities
   std::vector<LocalCopy> copies_;
-  std::optional<Files> files_;  ///< if they are wanted
-  std::thread writer_;          ///< of the last version's file
+  std::map<std::uint32_t, std::vector<LocalCopy>> wards_;  ///< copies of the ranks whose partner this one is
+  std::optional<Files> files_;                             ///< if they are wanted
+  std::unique_ptr<Flush> flush_;                           ///< of the last version
   Regions regions_;
+  Parts parts_;
+  std::map<std::uint64_t, Object> objects_;
   std::optional<Round> round_;
   std::unique_ptr<Background> background_;
 };

@@ -2,60 +2,50 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
-#include <functional>
 
 #include "base/log.hpp"
 #include "checkpoint/managed.hpp"
 
 namespace psnam::checkpoint {
-namespace {
-
-/// Of a rank. Plain bytes.
-struct FileState {
-  std::array<VersionKey, 4> files{};
-};
-
-bool is_among(const VersionKey& key, const FileState& state) {
-  return std::ranges::find(state.files, key) != state.files.end();
-}
-
-}  // namespace
-
 /// The copy of the newest complete version is not written to before the version after it is complete, and start()
 /// waits for this.
-void Managed::write_file(const VersionKey& key) {
+void Managed::write_file(const VersionKey& key, std::uint64_t all_bytes) {
   const LocalCopy* const copy = copy_of(key);
   if (!files_ || copy == nullptr) return;
-  writer_ = std::thread{[this, view = copy->view()] {
-    const Status written = locally([&] { return files_->write(view); });
-    if (!written) log::warn("a version is in memory only: {}", written.error().message);
-  }};
+  flush_ = std::make_unique<Flush>(*files_, copy->view(), options_.reports && team_.rank() == 0 ? all_bytes : 0);
 }
 
+/// An error was told by then.
 void Managed::await_file() {
-  if (writer_.joinable()) writer_.join();
+  if (flush_) static_cast<void>(flush_->wait());
 }
 
-/// Collective. After it, every rank has a copy of the newest version that all of them have in memory or in a file; no
-/// version if there is none.
-Result<VersionKey> Managed::load_files(const Survey& survey, std::uint64_t asked) {
-  FileState mine;
-  const auto found = files_->versions();
-  std::copy_n(found.begin(), std::min(found.size(), mine.files.size()), mine.files.begin());
-  PSNAM_TRY(const auto all, team_.gather(mine));
-  std::vector<VersionKey> candidates;
-  for (const VersionKey& key : all[0].files) candidates.push_back(key);
-  for (const VersionKey& key : survey.states()[0].copies) candidates.push_back(key);
-  std::ranges::sort(candidates, std::greater{});
-  const auto rest = std::ranges::unique(candidates);
-  candidates.erase(rest.begin(), rest.end());
+Status Managed::flush() {
+  PSNAM_CHECK(survey(Asked::flush, 0).status());
+  PSNAM_CHECK(team_.agree(flush_ ? flush_->wait() : Status{}));
+  PSNAM_TRY(const Survey now, survey(Asked::flush, 0));
+  remove_files_of_others(now);
+  return {};
+}
+
+/// When every rank has a newer version in a file, those of another number of ranks are not needed any more.
+void Managed::remove_files_of_others(const Survey& survey) {
+  const VersionKey flushed = survey.states()[0].flushed;
+  if (!files_ || team_.rank() != 0 || !flushed) return;
+  for (const RankState& state : survey.states())
+    if (state.flushed != flushed) return;
+  files_->remove_of_others(flushed);
+}
+
+/// Collective: those that every rank has in memory or in a file.
+Result<std::vector<VersionKey>> Managed::versions_in_files(const Survey& survey, std::uint64_t asked) const {
+  PSNAM_TRY(const auto all, team_.gather(FileState::of(*files_)));
+  return versions_with_files(survey, all, asked, false);
+}
+
+/// Collective. After it, every rank has a copy of the newest one that can be read; no version if there is none.
+Result<VersionKey> Managed::load_files(const Survey& survey, const std::vector<VersionKey>& candidates) {
   for (const VersionKey& key : candidates) {
-    if (!key || (asked != 0 && key.number != asked)) continue;
-    bool complete = true;
-    for (std::uint32_t one = 0; one < all.size(); ++one)
-      complete = complete && (survey.has_copy(key, one) || is_among(key, all[one]));
-    if (!complete) continue;
     const Status loaded = locally([&]() -> Status { return survey.has_copy(key, rank()) ? Status{} : load_file(key); });
     const Status everywhere = team_.agree(loaded);
     if (everywhere) return key;

@@ -18,12 +18,7 @@ Status Managed::carry_out_pulled(const Round& round, std::span<std::byte> payloa
   const std::uint32_t member = series_.member(rank());
   std::vector<std::uint32_t> checksums;
   if (round.layout) {
-    round.layout->pack(payload.data());
-    const auto pieces = round.layout->pieces(payload.data());
-    checksums =
-        parity::copy_member({.member = member, .bytes = payload.first(round.layout->packed_bytes()), .further = pieces},
-                            series_.block_bytes);
-    round.copy->commit(round.key, payload.size(), series_.block_bytes, checksums.data());
+    checksums = copy_alone(round, payload);
   } else {
     const std::uint32_t* const known = round.copy->checksums();
     checksums.assign(known, known + (payload.size() + series_.block_bytes - 1) / series_.block_bytes);

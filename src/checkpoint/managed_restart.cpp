@@ -6,44 +6,28 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "checkpoint/condition.hpp"
 #include "checkpoint/managed.hpp"
 #include "checkpoint/pulled.hpp"
 #include "parity/rebuild.hpp"
 
 namespace psnam::checkpoint {
-namespace {
-
-/// What a rank says of its copy. Plain bytes.
-struct Condition {
-  std::uint64_t damaged_blocks = 0;
-  std::uint32_t missing = 0;
-  std::uint32_t reserved = 0;
-};
-
-/// The sets in which something is to be made again.
-std::vector<std::uint32_t> sets_in_need(const Series& series, const std::vector<Condition>& all) {
-  std::vector<std::uint32_t> sets;
-  for (std::uint32_t set = 0; set < series.sets; ++set)
-    if (std::ranges::any_of(series.ranks_of(set), [&](std::uint32_t rank) {
-          return all[rank].missing != 0 || all[rank].damaged_blocks != 0;
-        }))
-      sets.push_back(set);
-  return sets;
-}
-
-}  // namespace
-
 Result<Restored> Managed::restart(std::uint64_t version) {
   PSNAM_TRY(const Survey found, survey(Asked::restart, version));
+  if (former_) return restart_from_former(*former_, version);
   auto key = found.choose(version, options_.or_older);
   if (key && *key) return restart_from(found, *key, options_.or_older && version == 0);
   if (files_) {
-    PSNAM_TRY(const VersionKey loaded, load_files(found, version));
+    PSNAM_TRY(const auto candidates, versions_in_files(found, version));
+    PSNAM_TRY(const auto others,
+              newer_files_of_others(candidates.empty() ? VersionKey{} : candidates.front(), version));
+    if (others) return restart_from_former(*others, version);
+    PSNAM_TRY(const VersionKey loaded, load_files(found, candidates));
     if (loaded) {
       // Every rank has a copy now.
       PSNAM_TRY(const Survey now, survey(Asked::restart, version));
       PSNAM_TRY(Restored restored, restart_from(now, loaded, false));
-      if (!found.has_copy(loaded, rank())) restored.origin = Origin::file;
+      if (!found.has_copy(loaded, rank()) && restored.origin != Origin::parts) restored.origin = Origin::file;
       return restored;
     }
   }
@@ -60,9 +44,12 @@ Result<Restored> Managed::restart_from(const Survey& survey, VersionKey key, boo
     origin = make_whole(survey, key);
   }
   if (!origin) return origin.take_error();
-  PSNAM_CHECK(give_out(key));
-  if (key == survey.newest()) PSNAM_CHECK(protect(survey, key));
-  return Restored{key.number, *origin};
+  PSNAM_TRY(const bool other_parts, give_out(key));
+  if (key == survey.newest()) {
+    PSNAM_CHECK(protect(survey, key));
+    PSNAM_CHECK(protect_with_partners(survey, key));
+  }
+  return Restored{key.number, other_parts ? Origin::parts : *origin};
 }
 
 /// After it, every rank has a copy of the version.
@@ -73,19 +60,12 @@ Result<Origin> Managed::make_whole(const Survey& survey, const VersionKey& key) 
     mine.missing = 1;
   else
     mine.damaged_blocks = copy->view().count_damaged();
-  PSNAM_TRY(const auto all, team_.gather(mine));
-  for (std::uint32_t one = 0; one < all.size(); ++one) {
-    if (all[one].damaged_blocks == 0) continue;
-    if (team_.rank() == 0)
-      log::warn("version {}: {} blocks of the copy of rank {} are damaged", key.number, all[one].damaged_blocks, one);
-    if (!survey.committed(key, series_.set_of[one]))
-      return Error{Code::corrupt,
-                   fmt::format("version {}: {} blocks of the copy of rank {} are damaged, and its set has "
-                               "no parity of it",
-                               key.number, all[one].damaged_blocks, one)};
-  }
+  PSNAM_TRY(auto all, team_.gather(mine));
+  PSNAM_TRY(const bool fetched, fetch_from_partners(survey, key, all));
+  PSNAM_CHECK(check_damage(series_, survey, key, all, team_.rank() == 0));
   const auto sets = sets_in_need(series_, all);
   if (!sets.empty()) PSNAM_CHECK(rebuild(survey, key, sets));
+  if (fetched) return Origin::partner;
   if (mine.missing != 0) return Origin::rebuilt;
   return mine.damaged_blocks != 0 ? Origin::repaired : Origin::own;
 }
@@ -131,16 +111,43 @@ Status Managed::rebuild(const Survey& survey, const VersionKey& key, const std::
   return team_.agree(rebuilt);
 }
 
-Status Managed::give_out(const VersionKey& key) {
+Result<bool> Managed::give_out(const VersionKey& key) {
   std::map<std::uint64_t, Saved> saved;
+  bool same_parts = true;
   const Status read = locally([&]() -> Status {
     const LocalCopy* const copy = copy_of(key);
     if (copy == nullptr) return Error{Code::corrupt, fmt::format("the copy of version {} is gone", key.number)};
     PSNAM_TRY(saved, read_table(copy->view().payload()));
-    return check_regions(saved, regions_);
+    for (const auto& [id, part] : parts_) {
+      const auto before = saved.find(id);
+      const bool is_part = before != saved.end() && before->second.part.share == Share::part;
+      same_parts = same_parts && (!is_part || before->second.part == part);
+    }
+    return {};
   });
   PSNAM_CHECK(team_.agree(read));
+  PSNAM_TRY(const bool same_everywhere, team_.everywhere(same_parts));
+  if (!same_everywhere) {
+    std::vector<KeptRank> kept;
+    kept.push_back({rank(), std::move(saved)});
+    PSNAM_CHECK(spread(series_.ranks(), std::move(kept)));
+    return true;
+  }
+  PSNAM_CHECK(team_.agree(check_regions(saved, regions_, object_ids())));
+  const Status unpacked = locally([&] { return unpack_objects(saved); });
+  PSNAM_CHECK(team_.agree(unpacked));
+  for (const auto& [id, object] : objects_) saved.erase(id);
   unpack(saved, regions_);
+  return false;
+}
+
+Status Managed::unpack_objects(const std::map<std::uint64_t, Saved>& saved) {
+  for (const auto& [id, object] : objects_) {
+    const Saved& one = saved.at(id);
+    std::vector<std::byte> bytes(one.whole.begin(), one.whole.end());
+    bytes.insert(bytes.end(), one.rest.begin(), one.rest.end());
+    PSNAM_CHECK(object.unpack(bytes));
+  }
   return {};
 }
 
@@ -149,7 +156,7 @@ Status Managed::protect(const Survey& survey, const VersionKey& key) {
   std::vector<std::uint32_t> sets;
   for (std::uint32_t one = 0; one < series_.sets; ++one)
     if (!survey.committed(key, one)) sets.push_back(one);
-  if (sets.empty()) return {};
+  if (sets.empty() || !areas_) return {};
   areas_->settle(key);
   PSNAM_TRY(Round round, begin(survey, key, sets));
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();

@@ -9,10 +9,26 @@
 
 namespace psnam::checkpoint {
 
-/// The series page; the user's number keeps the series of several users apart.
-[[nodiscard]] std::string series_name(std::uint32_t uid, std::string_view name);
+/// Where a copy of a rank's data is.
+enum class CopyKind {
+  own,     ///< on the rank's node
+  partner  ///< on that of its partner
+};
+
+/// The series page; the user's number keeps the series of several users apart. A series has one of two names, 0 or 1:
+/// while it goes over to another number of ranks there is a page of each.
+[[nodiscard]] std::string series_name(std::uint32_t uid, std::string_view name, int index = 0);
+/// What the copies of a series begin with.
+[[nodiscard]] std::string copy_prefix(CopyKind kind, const format::Uuid& series);
 /// A copy of a rank, 0 or 1.
-[[nodiscard]] std::string copy_name(const format::Uuid& series, std::uint32_t rank, int index);
+[[nodiscard]] std::string copy_name(CopyKind kind, const format::Uuid& series, std::uint32_t rank, int index);
+/// What the parity areas of a series begin with.
+[[nodiscard]] std::string area_prefix(const format::Uuid& series);
+/// An id for a series that goes on with `former`. Both are of one family: what the names of their copies and areas have
+/// in common, so that a node that was not there when a series ended knows later what is left of it.
+[[nodiscard]] format::Uuid related_id(const format::Uuid& former);
+/// Of what begins a name, as of the three functions above, the part that the family has in common.
+[[nodiscard]] std::string family_of(const std::string& prefix);
 /// What the parity areas of a set begin with.
 [[nodiscard]] std::string area_prefix(const format::Uuid& series, std::uint32_t set);
 /// A name for a new area of it, never given before.

@@ -2,7 +2,8 @@
 // again, and at what price. Every rank comes to the same judgement, because all judge the same words.
 //
 // A version is complete in a set if its parity is committed and no more ranks miss their copies than there are
-// parities, or if no rank misses its copy. It is complete if it is so in every set. A copy is committed before the
+// parities, or if no rank misses its copy. What its partner has is a rank's copy too. It is complete if it is so in
+// every set. A copy is committed before the
 // parity is, so whoever dies at whatever instant, the version that was complete before is complete as long as its
 // copies and its parity are not overwritten; and they are not before a newer one is complete.
 #pragma once
@@ -28,19 +29,25 @@ struct AreaTickets {
 /// What a rank says. Plain bytes.
 struct RankState {
   std::array<VersionKey, 2> copies{};
+  std::array<VersionKey, 2> partners{};  ///< copies of its data, with its partner, who has said so
   std::array<VersionKey, 4> parities{};  ///< committed versions of the set; said by its leader
   AreaTickets areas{};                   ///< likewise
   std::uint64_t payload_bytes = 0;       ///< as registered now
-  std::uint64_t asked = 0;               ///< version
+  VersionKey flushed{};                  ///< the last version that it has written to a file
+  std::uint64_t bytes_to_flush = 0;      ///< of the file that it writes now, or has written last
+  std::uint64_t bytes_flushed = 0;
+  std::uint64_t asked = 0;  ///< version
   std::uint64_t now_ns = 0;
   std::uint32_t operation = 0;
   std::uint32_t under_way = 0;
+  std::uint32_t confirmed = 0;  ///< bits: the copies that are known to be of a version that was complete
+  std::uint32_t reserved = 0;
 };
 
 struct Judgement {
   bool complete = false;
-  bool committed = false;            ///< the parity of every set is
-  std::vector<std::uint32_t> lost;   ///< ranks without a copy
+  bool committed = false;            ///< it was complete, as the parity of every set tells, or a copy
+  std::vector<std::uint32_t> lost;   ///< ranks without a copy of their own
   std::vector<std::uint32_t> fatal;  ///< those of them that are in sets that cannot make them again
 };
 
@@ -55,6 +62,7 @@ class Survey {
   [[nodiscard]] Judgement judge(const VersionKey& key) const;
   [[nodiscard]] bool committed(const VersionKey& key, std::uint32_t set) const;
   [[nodiscard]] bool has_copy(const VersionKey& key, std::uint32_t rank) const;
+  [[nodiscard]] bool has_partner(const VersionKey& key, std::uint32_t rank) const;
   /// The newest complete version; none without any.
   [[nodiscard]] VersionKey newest() const;
   /// The newest complete version before `key`.
@@ -67,6 +75,8 @@ class Survey {
   [[nodiscard]] std::uint64_t longest_bytes(std::uint32_t set) const;
 
  private:
+  [[nodiscard]] bool confirmed(const VersionKey& key) const;
+  [[nodiscard]] Error all_lost() const;
   [[nodiscard]] Error lost(const VersionKey& key, const Judgement& judgement) const;
 
   const Series& series_;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <limits>
 
 namespace psnam::checkpoint {
 namespace {
@@ -36,9 +38,14 @@ Status same(const char* function, const std::vector<Arguments>& all, const char*
 }  // namespace
 
 Status Team::check(const nam_private_team_t* table) {
-  if (table == nullptr || table->bytes != sizeof(*table))
+  // The last function came later; programs that were compiled before it was there do without.
+  if (table == nullptr || (table->bytes != sizeof(*table) && table->bytes != offsetof(nam_private_team_t, exchange)))
     return Error{Code::incompatible, "the program was compiled with another version of nam_ext.h"};
   return {};
+}
+
+Team::Team(const nam_private_team_t& table) noexcept : table_{} {
+  std::memcpy(&table_, &table, std::min<std::size_t>(table.bytes, sizeof table_));
 }
 
 Result<std::vector<Arguments>> Team::compare(const char* function, Arguments mine) const {
@@ -59,6 +66,39 @@ Status Team::gather_bytes(const void* mine, void* all, int bytes) const {
 
 Status Team::broadcast_bytes(void* data, int bytes, int root) const {
   if (table_.broadcast(table_.communicator, data, bytes, root) != 0) return mpi_failed("a broadcast");
+  return {};
+}
+
+Result<std::vector<std::vector<std::uint64_t>>> Team::gather_words(const std::vector<std::uint64_t>& mine) const {
+  PSNAM_TRY(const auto counts, gather(mine.size()));
+  const std::size_t most = std::ranges::max(counts);
+  std::vector<std::vector<std::uint64_t>> all(counts.size());
+  if (most == 0) return all;
+  if (most > std::numeric_limits<int>::max() / sizeof(std::uint64_t))
+    return Error{Code::size, fmt::format("a rank has {} words to tell", most)};
+  std::vector<std::uint64_t> padded = mine;
+  padded.resize(most);
+  std::vector<std::uint64_t> gathered(most * counts.size());
+  PSNAM_CHECK(gather_bytes(padded.data(), gathered.data(), static_cast<int>(most * sizeof(std::uint64_t))));
+  for (std::size_t rank = 0; rank < counts.size(); ++rank) {
+    const auto first = gathered.begin() + static_cast<std::ptrdiff_t>(rank * most);
+    all[rank].assign(first, first + static_cast<std::ptrdiff_t>(counts[rank]));
+  }
+  return all;
+}
+
+Result<bool> Team::everywhere(bool here) const {
+  std::int64_t least = 0;
+  if (table_.minimum(table_.communicator, here ? 1 : 0, &least) != 0) return mpi_failed("a reduction");
+  return least != 0;
+}
+
+Status Team::exchange(std::span<const std::byte> send, std::span<const int> send_bytes, std::span<std::byte> receive,
+                      std::span<const int> receive_bytes) const {
+  if (table_.exchange == nullptr)
+    return Error{Code::incompatible, "the program was compiled with a version of nam_ext.h that moves no data"};
+  if (table_.exchange(table_.communicator, send.data(), send_bytes.data(), receive.data(), receive_bytes.data()) != 0)
+    return mpi_failed("an exchange");
   return {};
 }
 

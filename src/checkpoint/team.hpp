@@ -1,10 +1,14 @@
 // The processes of a communicator, by the table of functions that a header of ours made over the user's MPI. Records
-// and verdicts go this way, never the payload.
+// and verdicts go this way; of the payload only what has to get to another node without the NAM.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
+#include <map>
 #include <new>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -36,7 +40,8 @@ class Team {
  public:
   /// Code::incompatible for the table of another version of the header.
   static Status check(const nam_private_team_t* table);
-  explicit Team(const nam_private_team_t& table) noexcept : table_{table} {}
+  /// After check().
+  explicit Team(const nam_private_team_t& table) noexcept;
 
   [[nodiscard]] int rank() const noexcept { return table_.rank; }
   [[nodiscard]] int size() const noexcept { return table_.size; }
@@ -62,6 +67,33 @@ class Team {
     PSNAM_CHECK(gather_bytes(&value, all.data(), static_cast<int>(sizeof(Value))));
     return all;
   }
+
+  /// The words of each process, in rank order; each has its own number of them.
+  Result<std::vector<std::vector<std::uint64_t>>> gather_words(const std::vector<std::uint64_t>& mine) const;
+  /// What is said of `count` things, each by one process at most.
+  template <class Value>
+  Result<std::vector<Value>> hear(const std::map<std::uint32_t, Value>& mine, std::size_t count) const {
+    static_assert(std::is_trivially_copyable_v<Value>);
+    constexpr std::size_t kWords = 1 + (sizeof(Value) + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+    std::vector<std::uint64_t> words(mine.size() * kWords);
+    std::size_t at = 0;
+    for (const auto& [thing, value] : mine) {
+      words[at] = thing;
+      std::memcpy(&words[at + 1], &value, sizeof value);
+      at += kWords;
+    }
+    PSNAM_TRY(const auto all, gather_words(words));
+    std::vector<Value> heard(count);
+    for (const auto& said : all)
+      for (std::size_t one = 0; one < said.size(); one += kWords)
+        std::memcpy(static_cast<void*>(&heard.at(said[one])), &said[one + 1], sizeof(Value));
+    return heard;
+  }
+  /// Whether it is so everywhere.
+  Result<bool> everywhere(bool here) const;
+  /// To each process `send_bytes[rank]` bytes of `send`, in rank order one after the other, and from each likewise.
+  Status exchange(std::span<const std::byte> send, std::span<const int> send_bytes, std::span<std::byte> receive,
+                  std::span<const int> receive_bytes) const;
 
   /// Success if it is one everywhere; else, everywhere, the error of the first rank that has one.
   Status agree(const Status& mine) const;

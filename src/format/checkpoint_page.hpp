@@ -2,14 +2,14 @@
 // NAM), and the copy of one rank's data in one version (a copy, in the store of its node), which begins with a table of
 // what lies where in it. All of it outlives jobs.
 //
-//   series: CheckpointSeriesHeader | set of each rank, u32
+//   series: CheckpointSeriesHeader | set of each rank, u32 | partner of each rank, u32, if there are partners
 //   copy:   CheckpointCopyHeader | checksums of the blocks, u32, from kCheckpointPage on | payload, at the next page
-//   payload: CheckpointTable | CheckpointRegion[regions] | packed bytes | to the next block | whole blocks of the
-//   regions
+//   payload: CheckpointTable | CheckpointRegion[regions] | CheckpointExtent[...] | packed bytes | to the next block |
+//   whole blocks of the regions
 //
 // A series page is found by its name only when it is written. A copy is there when its magic is, which is written last
 // and taken away first. docs/formats/checkpoint.md has the same in words. Bump kCheckpointVersion when a field moves or
-// its meaning changes.
+// its meaning changes. What version 2 has more is zero in version 1, and means the same there.
 #pragma once
 
 #include <cstddef>
@@ -20,10 +20,21 @@ namespace psnam::format {
 inline constexpr std::uint32_t kCheckpointSeriesMagic = 0x5245534e;  // "NSER"
 inline constexpr std::uint32_t kCheckpointCopyMagic = 0x5950434e;    // "NCPY"
 inline constexpr std::uint32_t kCheckpointTableMagic = 0x4241544e;   // "NTAB"
-inline constexpr std::uint32_t kCheckpointVersion = 1;
+inline constexpr std::uint32_t kCheckpointVersion = 2;
+inline constexpr std::uint32_t kCheckpointOldestVersion = 1;  ///< that is read
 inline constexpr std::uint64_t kCheckpointPage = 4096;
 inline constexpr std::size_t kCheckpointNameBytes = 128;
 inline constexpr std::size_t kCheckpointPackedAlignment = 16;
+inline constexpr std::uint32_t kCheckpointMaxDimensions = 8;
+
+/// CheckpointRegion::share: whose data a region is.
+inline constexpr std::uint32_t kCheckpointOwn = 0;     ///< of that rank alone
+inline constexpr std::uint32_t kCheckpointPart = 1;    ///< a block of an array that all ranks have together
+inline constexpr std::uint32_t kCheckpointShared = 2;  ///< the same on all ranks
+
+/// CheckpointSeriesHeader::partners.
+inline constexpr std::uint32_t kCheckpointNoPartners = 0;
+inline constexpr std::uint32_t kCheckpointPartners = 1;
 
 struct CheckpointSeriesHeader {
   std::uint32_t magic;
@@ -31,14 +42,16 @@ struct CheckpointSeriesHeader {
   std::uint8_t id[16];
   std::uint32_t ranks;
   std::uint32_t sets;
-  std::uint32_t parities;
+  std::uint32_t parities;  ///< 0: none, there are partners
   std::uint32_t block_bytes;
   char name[kCheckpointNameBytes];  ///< padded with zeros
-  std::uint8_t reserved[20];
-  std::uint32_t checksum;  ///< CRC32C of the bytes before it and of the table after it
+  std::uint8_t former[16];          ///< the series of another number of ranks that this one goes on with; 0: none
+  std::uint32_t partners;           ///< whether each rank's partner follows the sets, in the same way
+  std::uint32_t checksum;           ///< CRC32C of the bytes before it and of the tables after it
 };
 static_assert(sizeof(CheckpointSeriesHeader) == 192 && offsetof(CheckpointSeriesHeader, ranks) == 24 &&
-              offsetof(CheckpointSeriesHeader, name) == 40 && offsetof(CheckpointSeriesHeader, checksum) == 188);
+              offsetof(CheckpointSeriesHeader, name) == 40 && offsetof(CheckpointSeriesHeader, former) == 168 &&
+              offsetof(CheckpointSeriesHeader, checksum) == 188);
 
 struct CheckpointCopyHeader {
   std::uint32_t magic;  ///< 0 as long as the copy is written
@@ -57,6 +70,9 @@ struct CheckpointCopyHeader {
 static_assert(sizeof(CheckpointCopyHeader) == 128 && offsetof(CheckpointCopyHeader, number) == 32 &&
               offsetof(CheckpointCopyHeader, block_bytes) == 56 && offsetof(CheckpointCopyHeader, checksum) == 124);
 
+/// Where a copy has the stamp of its version once that is known to be complete on all ranks; not in the checksum.
+inline constexpr std::uint64_t kCheckpointConfirmedAt = 128;
+
 struct CheckpointTable {
   std::uint32_t magic;
   std::uint32_t regions;
@@ -72,9 +88,21 @@ struct CheckpointRegion {
   std::uint64_t whole_bytes;
   std::uint64_t whole_at;
   std::uint64_t packed_at;
-  std::uint64_t reserved[3];
+  std::uint32_t share;          ///< kCheckpointOwn, ...
+  std::uint32_t dimensions;     ///< of the array that it is a part of; else 0
+  std::uint64_t element_bytes;  ///< likewise
+  std::uint64_t extents_at;     ///< where in the payload its extents are, one for each dimension; else 0
 };
-static_assert(sizeof(CheckpointRegion) == 64 && offsetof(CheckpointRegion, packed_at) == 32);
+static_assert(sizeof(CheckpointRegion) == 64 && offsetof(CheckpointRegion, packed_at) == 32 &&
+              offsetof(CheckpointRegion, extents_at) == 56);
+
+/// One dimension of a part, the slowest first.
+struct CheckpointExtent {
+  std::uint64_t size;   ///< elements of the whole array
+  std::uint64_t count;  ///< of them, the rank's
+  std::uint64_t first;  ///< from this one on
+};
+static_assert(sizeof(CheckpointExtent) == 24);
 
 /// Where the parts of a copy are.
 struct CheckpointCopyShape {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Headers: each public header compiles alone as C11 and as C++20, each header of src alone as C++20, without a warning."""
+"""Headers: each public header compiles alone as C11 and as C++20 (.hpp: as C++17), each header of src alone as C++20, without a warning."""
 
 import concurrent.futures
 import os
@@ -27,6 +27,8 @@ def jobs(root, cc, cxx, flags):
         header = "/".join(name.parts[1:])
         yield f"{name} as C11", [cc, "-xc", "-std=c11", *_WARNINGS, *includes], header
         yield f"{name} as C++20", [cxx, "-xc++", "-std=c++20", *_WARNINGS, *includes], header
+    for name in tree.files(root, ".hpp", under=("include",)):
+        yield f"{name} as C++17", [cxx, "-xc++", "-std=c++17", *_WARNINGS, *includes], "/".join(name.parts[1:])
     for name in tree.files(root, ".hpp", ".h", under=("src",)):
         command = [cxx, "-xc++", "-std=c++20", "-D_GNU_SOURCE", *_WARNINGS, f"-I{root / 'src'}", *includes]
         yield f"{name} as C++20", command, "/".join(name.parts[1:])

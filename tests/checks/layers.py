@@ -37,7 +37,8 @@ ALLOWED = {
 }
 BELOW_WATERLINE = ["rma", "sync", "win", "mpi"]
 PUBLIC = {"psnam.h": True, "nam.h": False, "nam_ext.h": True, "nam_team.h": False,
-          "psnam_checkpoint.h": True, "psnam_checkpoint_team.h": False}  # header of include/ -> whether it includes mpi.h
+          "psnam_checkpoint.h": True, "psnam_checkpoint_team.h": False,
+          "psnam_checkpoint.hpp": True}  # header of include/ -> whether it includes mpi.h
 GENERATED = ["psnam_version.hpp"]  # by the build, from a .in file in src
 _SCHEMA_HEADER = ".capnp.h"  # by the build, from the .capnp file of the same name
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "format/checkpoint_page.hpp"
+
 namespace psnam::checkpoint {
 namespace {
 
@@ -62,13 +64,54 @@ TEST(SeriesOfCheckpoints, ComesBackAsItWasWritten) {
 
 TEST(SeriesOfCheckpoints, AChangedByteOrAShortPageIsRefused) {
   const auto page = encode(series_of({0, 1, 0, 1, 0}, 2));
-  for (std::size_t at = 0; at < page.size(); ++at) {
+  // What comes then are 4 bytes of nothing, and the newest version.
+  const std::size_t checked = sizeof(format::CheckpointSeriesHeader) + 5 * sizeof(std::uint32_t);
+  for (std::size_t at = 0; at < checked; ++at) {
     auto changed = page;
     changed[at] ^= std::byte{1};
     EXPECT_FALSE(decode_series(changed)) << at;
   }
-  for (std::size_t length = 0; length < page.size(); ++length)
+  for (std::size_t length = 0; length < checked; ++length)
     EXPECT_FALSE(decode_series(std::span{page}.first(length))) << length;
+}
+
+TEST(SeriesOfCheckpoints, ANewestVersionThatIsNotAsItWasWrittenIsNone) {
+  Series series = series_of({0, 1, 0, 1, 0}, 2);
+  series.newest = 12;
+  const auto page = encode(series);
+  EXPECT_EQ(decode_series(page)->newest, 12U);
+  for (std::size_t at = page.size() - 16; at < page.size(); ++at) {
+    auto changed = page;
+    changed[at] ^= std::byte{1};
+    const auto read = decode_series(changed);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->newest, 0U) << at;
+  }
+  EXPECT_EQ(decode_series(std::span{page}.first(page.size() - 1))->newest, 0U);
+}
+
+TEST(SeriesOfCheckpoints, PartnersAreOnAnotherNodeWhereThereIsOne) {
+  EXPECT_EQ(choose_partners(std::vector{node(1)}), (std::vector<std::uint32_t>{0}));
+  EXPECT_EQ(choose_partners(std::vector{node(1), node(1), node(1)}), (std::vector<std::uint32_t>{1, 2, 0}));
+  for (const std::uint32_t nodes : {2U, 3U, 5U})
+    for (const std::uint32_t ranks : {5U, 7U, 16U}) {
+      std::vector<format::Uuid> where;
+      for (std::uint32_t rank = 0; rank < ranks; ++rank) where.push_back(node(rank * rank % nodes));
+      const auto partner_of = choose_partners(where);
+      for (std::uint32_t rank = 0; rank < ranks; ++rank) EXPECT_NE(where[partner_of[rank]], where[rank]) << rank;
+    }
+}
+
+TEST(SeriesOfCheckpoints, PartnersAndTheFormerSeriesAreKept) {
+  Series series = series_of({0, 0, 0}, 1);
+  series.parities = 0;
+  EXPECT_FALSE(decode_series(encode(series))) << "unprotected";
+  series.partner_of = {1, 2, 0};
+  series.former = {{5}};
+  EXPECT_EQ(*decode_series(encode(series)), series);
+  EXPECT_EQ(series.wards_of(0), (std::vector<std::uint32_t>{2}));
+  series.partner_of = {1, 2, 3};
+  EXPECT_FALSE(decode_series(encode(series))) << "a partner that there is not";
 }
 
 TEST(SeriesOfCheckpoints, SetsThatCannotBeAreRefused) {

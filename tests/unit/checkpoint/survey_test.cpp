@@ -66,6 +66,45 @@ TEST_F(SurveyOfTwoSets, WithAllCopiesNoParityIsNeeded) {
   EXPECT_FALSE(*survey().choose(0, false));
 }
 
+TEST_F(SurveyOfTwoSets, APartnersCopyIsOneToo) {
+  states_[1].copies = {};
+  states_[3].copies = {};
+  states_[1].partners = {kOld, kNew};
+  EXPECT_EQ(survey().newest(), kNew);
+  EXPECT_EQ(survey().judge(kNew).lost, (std::vector<std::uint32_t>{1, 3}));
+  states_[0].copies = {};
+  states_[2].copies = {};
+  EXPECT_EQ(survey().choose(0, false).error().code, Code::peer_lost);
+  states_[0].partners = {kNew, {}};
+  EXPECT_EQ(*survey().choose(0, false), kNew);
+}
+
+TEST_F(SurveyOfTwoSets, WithoutParityACopyTellsThatAVersionWasComplete) {
+  series_.parities = 0;
+  for (RankState& state : states_) state.parities = {};
+  states_[2].copies = {kOld, {}};
+  EXPECT_EQ(*survey().choose(0, false), kOld) << "a job died in the middle of it";
+  states_[0].confirmed = 2;
+  const auto refused = survey().choose(0, false);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("ranks 2 are lost, and so are the copies with their partners; version 1"),
+            std::string::npos)
+      << refused.error().message;
+  EXPECT_EQ(*survey().choose(0, true), kOld);
+}
+
+TEST_F(SurveyOfTwoSets, ATotalLossIsNoFirstStart) {
+  states_ = std::vector<RankState>(4);
+  EXPECT_FALSE(*survey().choose(0, false));
+  series_.newest = 2;
+  EXPECT_EQ(survey().choose(0, false).error().code, Code::peer_lost);
+  EXPECT_EQ(survey().choose(0, true).error().code, Code::peer_lost);
+  for (RankState& state : states_) state.copies = {kOld, {}};
+  EXPECT_EQ(survey().choose(0, false).error().code, Code::peer_lost);
+  EXPECT_EQ(*survey().choose(0, true), kOld);
+  EXPECT_EQ(*survey().choose(1, false), kOld);
+}
+
 TEST_F(SurveyOfTwoSets, TwoAttemptsAtOneNumberAreTwoVersions) {
   constexpr VersionKey kAgain{2, 30};
   states_[1].parities = {kAgain, kOld};
