@@ -83,7 +83,7 @@ std::vector<VersionKey> Files::versions() const {
   return found;
 }
 
-Status Files::write(const CopyView& copy) const {
+Status Files::add(const CopyView& copy) const {
   const VersionKey key = copy.version();
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
@@ -97,7 +97,13 @@ Status Files::write(const CopyView& copy) const {
     ::unlink(unfinished.c_str());
     return written;
   }
+  return {};
+}
+
+Status Files::write(const CopyView& copy) const {
+  PSNAM_CHECK(add(copy));
   const auto all = versions();
+  std::error_code error;
   for (std::size_t index = kKept; index < all.size(); ++index) std::filesystem::remove(path_of(all[index]), error);
   return {};
 }

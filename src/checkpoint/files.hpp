@@ -24,6 +24,8 @@ class Files {
   /// The copy becomes a file, on the disk when it returns. Of this rank's older files one stays. The copy is not
   /// written meanwhile.
   Status write(const CopyView& copy) const;
+  /// As write(), and all older files stay.
+  Status add(const CopyView& copy) const;
   /// The content, verified: Code::corrupt if it is not as it was written, and Code::system.
   [[nodiscard]] Result<std::vector<std::byte>> read(const VersionKey& key, CopyOwner& owner) const;
   Status remove_all() const;
