@@ -25,7 +25,7 @@ struct Part {
 /// A series of managed checkpoints; without a page, what is left of one.
 struct FoundSeries {
   std::string name;  ///< empty: not known
-  std::string id;    ///< 36 characters; empty: not known
+  std::string id;    ///< 32 characters; empty: not known
   std::uint32_t uid = 0;
   std::optional<Part> page;
   std::optional<Series> series;  ///< as the page says

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kSeries = "psnam-checkpoint:", kCopy = "psnam-checkpoint-copy:",
                            kArea = "psnam-checkpoint-parity:";
-constexpr std::size_t kIdLength = 36;
+constexpr std::size_t kIdLength = 32;
 
 /// The number before the next colon, which goes with it.
 std::optional<std::uint32_t> take_number(std::string_view& text) {

@@ -24,7 +24,7 @@ struct NameParts {
   enum class Kind { series, copy, area };
   Kind kind = Kind::series;
   std::string name;          ///< series: as the application calls it
-  std::string series;        ///< copy, area: the id of the series, 36 characters
+  std::string series;        ///< copy, area: the id of the series, 32 characters
   std::uint32_t number = 0;  ///< series: the user; copy: the rank; area: the set
 };
 /// Nothing for the name of something else.

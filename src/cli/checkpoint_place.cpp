@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <set>
 
 #include "cli/report.hpp"
 #include "cli/text.hpp"
@@ -56,12 +56,11 @@ Result<const Found*> only_one(const std::string& name, const std::vector<const F
 
 Error not_found(const Invocation& invocation, const Inventory& inventory, const std::string& name) {
   std::string message = fmt::format("no checkpoints are called \"{}\" in {}", name, invocation.place());
-  std::vector<std::string> known;
-  for (const FoundSeries& one : inventory.series)
-    if (!one.name.empty()) known.push_back(one.name);
-  for (const FoundSet& one : inventory.sets)
-    if (!one.name.empty()) known.push_back(one.name);
-  if (const auto near = similar(name, known); !near.empty())
+  std::set<std::string> known;
+  for (const FoundSeries& one : inventory.series) known.insert(one.name);
+  for (const FoundSet& one : inventory.sets) known.insert(one.name);
+  known.erase("");
+  if (const auto near = similar(name, {known.begin(), known.end()}); !near.empty())
     message += fmt::format("; did you mean {}?", fmt::join(near, ", "));
   return Error{Code::name_not_found, message};
 }
