@@ -283,10 +283,10 @@ std::string head_text(const SeenSeries& seen) {
 }
 
 std::string versions_text(const SeenSeries& seen) {
-  Table table{{"VERSION", "STATE", "COPIES NOT HERE", "SETS WITHOUT PARITY"}};
+  Table table{{"VERSION", "STATE", "RANKS NOT HERE", "SETS WITHOUT PARITY"}};
   for (const ShownVersion& one : versions_of(seen))
     table.add({version_text(one.key.number, one.key.stamp), std::string{one.state},
-               one.missing.empty() ? "-" : fmt::format("ranks {}", fmt::join(one.missing, ", ")),
+               one.missing.empty() ? "-" : fmt::format("{}", fmt::join(one.missing, ", ")),
                one.sets_without_parity.empty() ? "-" : fmt::format("{}", fmt::join(one.sets_without_parity, ", "))});
   return table.text();
 }
