@@ -65,9 +65,10 @@ class Sorter {
     const format::NodeRecord node = service->node();
     for (nam::AllocationReport& report : reports) {
       const format::AllocationRecord& record = report.allocation;
-      if (record.kind != format::AllocationKind::checkpoint || record.consistency != format::Consistency::persistent)
-        continue;
+      if (record.kind != format::AllocationKind::checkpoint) continue;
       const auto parts = parse_name(record.name);
+      const bool is_area = parts && parts->kind == NameParts::Kind::area;
+      if (record.consistency != format::Consistency::persistent && !is_area) continue;
       Part part{service, node.path, std::move(report), parts ? parts->number : 0};
       if (!parts)
         add_area(std::move(part));
@@ -146,6 +147,7 @@ class Sorter {
 
 /// True if the memory is gone already. What somebody else has freed before is.
 Result<bool> release(const Part& part) {
+  if (!part.kept()) return false;
   auto gone = part.service->free_allocation(part.record().id, false);
   if (!gone && gone.error().code == Code::name_not_found) return true;
   return gone;

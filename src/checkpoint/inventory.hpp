@@ -20,6 +20,8 @@ struct Part {
   std::uint32_t number = 0;  ///< copy: the rank; area: the set
 
   [[nodiscard]] const format::AllocationRecord& record() const noexcept { return report.allocation; }
+  /// Not so an area of which a job has not committed the first version yet: it goes with the job.
+  [[nodiscard]] bool kept() const noexcept { return record().consistency == format::Consistency::persistent; }
 };
 
 /// A series of managed checkpoints; without a page, what is left of one.

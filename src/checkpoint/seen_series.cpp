@@ -117,7 +117,7 @@ const SeenCopy* SeenSeries::copy_of(std::uint32_t rank, const VersionKey& key) c
 
 std::optional<SeenParity> SeenSeries::parity_of(std::uint32_t set, const VersionKey& key) const {
   for (const SeenArea& one : areas_) {
-    if (one.set() != set) continue;
+    if (one.set() != set || !one.part->kept()) continue;
     for (parity::Version& version : one.area.versions())
       if (key_of(version) == key) return SeenParity{&one, std::move(version)};
   }
@@ -143,6 +143,7 @@ Survey SeenSeries::survey() const {
     if (std::ranges::find(known, copy.version) == known.end() && *older < copy.version) *older = copy.version;
   }
   for (const SeenArea& one : areas_) {
+    if (!one.part->kept()) continue;
     auto& known = states[series().ranks_of(one.set()).front()].parities;
     for (const parity::Version& version : one.area.versions()) {
       const auto older = std::ranges::min_element(known);

@@ -191,6 +191,8 @@ def what_a_job_uses_stays(view, series):
         job.go_on()
         job.finish()
     view.run("verify", "killed")
+    view.run("rm", "killed")
+    series = Series(view.site, series.program, series.ranks)
     with view.site.talk(series.ranks, series.role("Saver.StandsInTheMiddleOfAVersion")) as job:
         job.expect("saved")
         assert "its memory goes when the job" in view.run("rm", "killed", "--force")
@@ -198,6 +200,11 @@ def what_a_job_uses_stays(view, series):
         job.expect("saving")
         job.go_on()
         job.finish()
+    # What the job has saved since has no page, and goes by its id.
+    (rest,) = view.json("list")["checkpoints"]
+    assert rest["name"] is None and rest["problem"] == "the page of the series is not here", rest
+    view.run("verify", rest["id"], status=1)
+    view.run("rm", rest["id"])
     assert view.run("list").startswith("no checkpoints in "), view.run("list")
 
 
