@@ -191,7 +191,6 @@ TEST_F(DamagedStore, AnyBitMayFlipAndNoJobGetsWhatWasNotSaved) {
     // Whole again for the next one.
     const Status saved = test::run_job(service(), kJob, [](Rank& rank) { EXPECT_TRUE(rank.managed->end()); });
     if (!saved) {
-      store().collect();
       const auto inventory = Inventory::take(service(), {});
       for (const FoundSeries& series : inventory->series) EXPECT_TRUE(remove(series, true));
     }
@@ -220,15 +219,15 @@ TEST_F(DamagedStore, ExportedFilesAreBelievedOnlyAsTheyWereWritten) {
     ASSERT_EQ(files.versions(), std::vector{key});
     CopyOwner owner;
     ASSERT_TRUE(files.read(key, owner));
-    const auto path =
-        std::ranges::find_if(std::filesystem::directory_iterator{exported.path()}, [&](const auto& entry) {
-          return entry.path().string().ends_with("." + std::to_string(rank) + "of3.checkpoint");
-        })->path();
-    const auto payload_at = format::CheckpointCopyShape{kJob.bytes(rank) + 96, 65536}.payload_at();
+    std::filesystem::path path;
+    for (const auto& entry : std::filesystem::directory_iterator{exported.path()})
+      if (entry.path().string().ends_with("." + std::to_string(rank) + "of3.checkpoint")) path = entry.path();
+    const std::uint64_t bytes = std::filesystem::file_size(path);
+    const std::uint64_t payload_at = format::CheckpointCopyShape{kJob.bytes(rank) + 96, 65536}.payload_at();
     // All that is read: header, checksums and payload; what is between them is not.
-    std::vector<std::uint64_t> bits{3, 40 * 8, 4096 * 8 + 1, payload_at * 8, std::filesystem::file_size(path) * 8 - 1};
+    std::vector<std::uint64_t> bits{3, 40 * 8, 4096 * 8 + 1, payload_at * 8, bytes * 8 - 1};
     for (int more = 0; more < 10; ++more)
-      bits.push_back((payload_at + random() % (std::filesystem::file_size(path) - payload_at)) * 8 + random() % 8);
+      bits.push_back((payload_at + random() % (bytes - payload_at)) * 8 + random() % 8);
     for (const std::uint64_t bit : bits) {
       flip(path, bit);
       EXPECT_FALSE(files.read(key, owner)) << "rank " << rank << ", bit " << bit;

@@ -2,6 +2,7 @@
 // of ranks and without MPI.
 #pragma once
 
+#include <atomic>
 #include <barrier>
 #include <cstring>
 #include <functional>
@@ -36,6 +37,12 @@ class TeamOfThreads {
                                    .release = [](void*) {}}};
   }
 
+  /// One rank makes no call any more: where the others still do, they fail.
+  void leave() {
+    left_ = true;
+    barrier_.arrive_and_drop();
+  }
+
  private:
   struct Member {
     TeamOfThreads* team;
@@ -47,9 +54,10 @@ class TeamOfThreads {
     const auto& [team, rank] = *static_cast<Member*>(communicator);
     team->said_[static_cast<std::size_t>(rank)] = mine;
     team->barrier_.arrive_and_wait();
-    look(team->said_);
+    const bool all = !team->left_;
+    if (all) look(team->said_);
     team->barrier_.arrive_and_wait();
-    return 0;
+    return all ? 0 : 1;
   }
   static int broadcast(void* communicator, void* data, int bytes, int root) {
     const bool is_root = static_cast<Member*>(communicator)->rank == root;
@@ -78,6 +86,7 @@ class TeamOfThreads {
   std::vector<Member> members_;
   std::vector<const void*> said_;
   std::barrier<> barrier_;
+  std::atomic<bool> left_{false};
 };
 
 /// One rank of a job.
@@ -114,6 +123,22 @@ struct JobOptions {
   };
 };
 
+inline Status run_rank(const Team& team, const std::shared_ptr<nam::Service>& store, const JobOptions& options,
+                       const std::function<void(Rank&)>& body) {
+  const auto number = static_cast<std::uint32_t>(team.rank());
+  PSNAM_TRY(auto managed, Managed::open(team, store, store,
+                                        {.name = "job",
+                                         .parities = options.parities,
+                                         .set_size = options.set_size,
+                                         .or_older = false,
+                                         .folder = options.folder,
+                                         .timeout = std::chrono::seconds{60}}));
+  Rank rank{number, std::move(managed), std::vector<std::byte>(options.bytes(number))};
+  PSNAM_CHECK(rank.managed->add(1, rank.data));
+  body(rank);
+  return {};
+}
+
 /// Runs `body` for each rank, in a thread of its own, with its series "job" open and its data registered. Status of the
 /// first rank whose series could not be opened; `body` is not called then.
 inline Status run_job(const std::shared_ptr<nam::Service>& store, const JobOptions& options,
@@ -124,20 +149,8 @@ inline Status run_job(const std::shared_ptr<nam::Service>& store, const JobOptio
     std::vector<std::jthread> threads;
     for (std::uint32_t number = 0; number < options.ranks; ++number)
       threads.emplace_back([&, number] {
-        auto managed = Managed::open(team.member(static_cast<int>(number)), store, store,
-                                     {.name = "job",
-                                      .parities = options.parities,
-                                      .set_size = options.set_size,
-                                      .or_older = false,
-                                      .folder = options.folder,
-                                      .timeout = std::chrono::seconds{60}});
-        if (!managed) {
-          opened[number] = managed.take_error();
-          return;
-        }
-        Rank rank{number, std::move(*managed), std::vector<std::byte>(options.bytes(number))};
-        if (const Status added = rank.managed->add(1, rank.data); !added) ADD_FAILURE() << added.error().message;
-        body(rank);
+        opened[number] = run_rank(team.member(static_cast<int>(number)), store, options, body);
+        team.leave();
       });
   }
   for (Status& one : opened) PSNAM_CHECK(std::move(one));

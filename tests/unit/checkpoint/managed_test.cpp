@@ -68,7 +68,7 @@ TEST_F(ManagedInAStore, ThatIsFullWhenItIsOpenedIsToldAndLeavesNothing) {
     const Status saved = rank.save(1);
     ASSERT_FALSE(saved);
     EXPECT_EQ(saved.error().code, Code::no_memory) << saved.error().message;
-    EXPECT_NE(saved.error().message.find("capacity"), std::string::npos) << saved.error().message;
+    EXPECT_NE(saved.error().message.find("bytes left"), std::string::npos) << saved.error().message;
     ++refused;
     EXPECT_EQ(rank.managed->restart(0)->version, 0U);
     EXPECT_TRUE(rank.managed->end());
@@ -85,7 +85,7 @@ TEST_F(ManagedInAStore, ThatBecomesFullKeepsTheVersionThatIsThere) {
     ASSERT_TRUE(rank.save(2));
   });
   JobOptions large = small;
-  large.bytes = [](std::uint32_t) { return std::size_t{psnam::test::kCapacity} / 6; };
+  large.bytes = [](std::uint32_t) { return std::size_t{psnam::test::kCapacity} / 4; };
   expect_job(large, [](Rank& rank) {
     const Status saved = rank.save(3);
     ASSERT_FALSE(saved);
