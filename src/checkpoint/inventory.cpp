@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/log.hpp"
+#include "checkpoint/leftovers.hpp"
 #include "checkpoint/names.hpp"
 #include "checkpoint/seen_memory.hpp"
 #include "parity/area.hpp"
@@ -174,7 +175,7 @@ bool FoundSet::in_use() const noexcept {
 
 Result<Inventory> Inventory::take(const ServicePointer& nam, const std::vector<ServicePointer>& stores) {
   // What a job that was killed had in use is not in use.
-  PSNAM_CHECK(nam->collect().status());
+  PSNAM_CHECK(release_leftovers(*nam));
   Sorter sorter;
   std::set<format::Uuid> seen;
   std::vector<ServicePointer> services = all_nams(nam);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "checkpoint/leftovers.hpp"
 #include "format/checkpoint_page.hpp"
 #include "parity/encode.hpp"
 #include "parity/team.hpp"
@@ -135,7 +136,7 @@ Result<std::unique_ptr<SeriesPage>> Managed::find_or_make(const std::vector<form
 }
 
 Status Managed::open_parts() {
-  PSNAM_CHECK(store_->collect().status());
+  PSNAM_CHECK(release_leftovers(*store_));
   for (int index = 0; index < 2; ++index) {
     PSNAM_TRY(LocalCopy copy, LocalCopy::open(store_, {series_.id, series_.ranks(), rank()}, index));
     copies_.push_back(std::move(copy));

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/log.hpp"
+#include "checkpoint/leftovers.hpp"
 #include "checkpoint/names.hpp"
 #include "format/checkpoint_page.hpp"
 #include "parity/code.hpp"
@@ -135,7 +136,7 @@ Result<Series> decode_series(std::span<const std::byte> page) {
 
 Result<std::unique_ptr<SeriesPage>> SeriesPage::find(ServicePointer nam, const std::string& name) {
   // What a job that was killed had in use is not in use.
-  PSNAM_CHECK(nam->collect().status());
+  PSNAM_CHECK(release_leftovers(*nam));
   auto record = nam->find_allocation(series_name(::geteuid(), name));
   if (!record) {
     if (record.error().code == Code::name_not_found) return std::unique_ptr<SeriesPage>{};

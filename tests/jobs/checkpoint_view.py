@@ -208,46 +208,49 @@ def what_a_job_uses_stays(view, series):
     assert view.run("list").startswith("no checkpoints in "), view.run("list")
 
 
-def others_do_not_see_them(view, series, other):
-    """Over a manager, root's checkpoints; `other` neither sees nor touches them, and has some of its own."""
-    series.expect("Saver.SavesSomeVersions")
-    os.chmod(view.site.folder, 0o711)
-    os.chmod(view.site.manager.folder, 0o711)
-    own = {"PSNAM_STORE": os.path.join(view.site.folder, "other"), "HOME": "/nonexistent"}
-
-    def as_other(*arguments, status):
-        return view.run(*arguments, status=status, user=other, env=own)
-
-    view.site.stores = {name: store for name, store in list(view.site.stores.items())[:1]}
-    assert as_other("list", status=0).startswith("no checkpoints in ")
-    for command in (["show", "killed"], ["verify", "killed"], ["rm", "killed"], ["rm", "killed", "--force"], ["export", "killed", "/nonexistent"]):
-        assert "no checkpoints are called" in as_other(*command, status=1), command
-    view.run("verify", "killed")
-    view.run("rm", "killed")
-
-
-def a_user_without_rights_has_his_own(site, namctl, program, other):
-    """All of it as somebody who is not root, in a folder of his own."""
+def folder_of(site, user):
+    """A folder of `user` on the site, with a store, and a way to it."""
     os.chmod(site.folder, 0o711)
     folder = os.path.join(site.folder, "his")
     os.mkdir(folder, 0o700)
-    os.chown(folder, other, other)
-    site.stores = {"node": os.path.join(folder, "store")}
+    os.chown(folder, user, user)
+    return folder
+
+
+def saved_by_another_user(site, namctl, program, user):
+    """All of it as somebody who is not root, whose node's store is in a folder of his own. Over a manager, which is root's, he neither
+    sees nor touches what is root's."""
+    if site.manager:
+        os.chmod(site.manager.folder, 0o711)
+        Series(site, program, {"A": 2}).expect("Saver.SavesSomeVersions")
+    folder = folder_of(site, user)
+    root_view = View(site, namctl)
+    stores, site.stores = site.stores, {"node": os.path.join(folder, "store")}
+    view, his = View(site, namctl), {"user": user, "env": {"HOME": folder}}
+    prefix = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "env", f"HOME={folder}"]
     series = Series(site, program, 3)
     series.progress = os.path.join(folder, "progress")
-    prefix = ["setpriv", f"--reuid={other}", f"--regid={other}", "--clear-groups", "env", f"HOME={folder}"]
 
     def expect(name):
         result = site.wait(site.start(3, series.role(name), prefix=prefix))
         assert result.returncode == 0 and not result.timed_out, result.output
 
+    assert view.run("list", **his).startswith("no checkpoints in ")
+    for command in (["show", "killed"], ["verify", "killed"], ["rm", "killed"], ["rm", "killed", "--force"], ["export", "killed", folder]):
+        assert "no checkpoints are called" in view.run(*command, status=1, **his), command
     expect("Saver.SavesSomeVersions")
     series.lose(1)
-    view = View(site, namctl)
-    (version, _) = view.json("verify", "killed", user=other, env={"HOME": folder})["versions"]
+    assert len(view.json("list", **his)["checkpoints"]) == 1
+    (version, _) = view.json("verify", "killed", **his)["versions"]
     assert version["missing_ranks"] == [1] and version["restorable"], version
     expect("Finder.GetsTheNewestVersionBackAndGoesOn")
-    expect("Finder.RemovesEverything")
+    if site.manager:
+        view.run("rm", "killed", **his)
+        site.stores = stores
+        root_view.run("verify", "killed")
+        root_view.run("rm", "killed")
+    else:
+        expect("Finder.RemovesEverything")
     assert not site.files(), site.files()
 
 
@@ -276,11 +279,11 @@ def main(program, namd, namctl):
         assert (shown["copies_here"], shown["versions"][0]["missing_ranks"], shown["versions"][0]["state"]) == (2, [2, 3], "complete"), shown
         series.expect("Finder.GetsTheNewestVersionBackAndGoesOn")
         view.run("rm", "killed")
-        if nobody:
-            others_do_not_see_them(view, Series(site, program, ranks), nobody)
     if nobody:
         with Site() as site:
-            a_user_without_rights_has_his_own(site, namctl, program, nobody)
+            saved_by_another_user(site, namctl, program, nobody)
+        with Site(None, ("A",), namd, "mapped") as site:
+            saved_by_another_user(site, namctl, program, nobody)
     else:
         print("the parts with a second user need root: left out")
 

@@ -102,17 +102,6 @@ TEST_F(ManagedInAStore, ThatBecomesFullKeepsTheVersionThatIsThere) {
   expect_empty();
 }
 
-TEST_F(ManagedInAStore, IsOfOneJobAtATime) {
-  expect_job({.ranks = 2}, [&](Rank& rank) {
-    ASSERT_TRUE(rank.save(1));
-    if (rank.rank == 0) {
-      const Status second = test::run_job(service(), {.ranks = 2}, [](Rank&) { FAIL() << "two jobs have one series"; });
-      EXPECT_FAILS(second, Code::busy, "is in use by another job");
-    }
-    ASSERT_TRUE(rank.save(2));
-  });
-}
-
 TEST(NamesOfCheckpoints, SayWhatTheyAreOf) {
   const format::Uuid id = format::random_uuid();
   const auto series = parse_name(series_name(1000, "a:b"));
