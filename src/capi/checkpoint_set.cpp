@@ -8,7 +8,7 @@
 
 #include "base/log.hpp"
 #include "capi/records.hpp"
-#include "checkpoint/leftovers.hpp"
+#include "checkpoint/uses.hpp"
 
 namespace psnam::capi {
 namespace {
@@ -82,7 +82,7 @@ Result<std::vector<AreaTicket>> find_areas(const ServicePointer& nam, const Want
       ++of_others;
       continue;
     }
-    if (!report.uses.empty()) {
+    if (checkpoint::count_jobs(report) != 0) {
       ++in_use;
       continue;
     }

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/log.hpp"
-#include "checkpoint/leftovers.hpp"
 #include "checkpoint/names.hpp"
 #include "checkpoint/seen_memory.hpp"
 #include "parity/area.hpp"
@@ -169,8 +168,10 @@ Error busy(const std::string& what) {
 
 }  // namespace
 
-bool FoundSet::in_use() const noexcept {
-  return std::ranges::any_of(areas, [](const Part& part) { return !part.report.uses.empty(); });
+std::size_t FoundSet::jobs() const {
+  std::size_t most = 0;
+  for (const Part& part : areas) most = std::max(most, count_jobs(part.report));
+  return most;
 }
 
 Result<Inventory> Inventory::take(const ServicePointer& nam, const std::vector<ServicePointer>& stores) {
@@ -191,7 +192,8 @@ Result<Inventory> Inventory::take(const ServicePointer& nam, const std::vector<S
 Result<bool> remove(const FoundSeries& series, bool force) {
   const std::string what =
       series.name.empty() ? "series " + series.id : fmt::format("the series of checkpoints \"{}\"", series.name);
-  std::uint64_t use_id = 0, users = 0;
+  std::uint64_t use_id = 0;
+  std::size_t jobs = 0;
   if (series.page) {
     // A job that comes now sees this use of the page, and does not begin.
     nam::Service& nam = *series.page->service;
@@ -199,21 +201,21 @@ Result<bool> remove(const FoundSeries& series, bool force) {
     PSNAM_TRY(const auto use,
               nam.open_allocation(series.page->record().id, std::nullopt, nam::AccessRight::read_write, {&me, 1}));
     use_id = use.use_id;
-    PSNAM_TRY(users, nam.count_users(series.page->record().id));
+    PSNAM_TRY(jobs, count_jobs(nam, series.page->record().id));
   }
   auto gone = [&]() -> Result<bool> {
-    if (users > 1 && !force) return busy(what);
+    if (jobs > 1 && !force) return busy(what);
     PSNAM_TRY(const bool areas_gone, release(series.areas));
     PSNAM_TRY(const bool copies_gone, release(series.copies));
     if (series.page) PSNAM_CHECK(release(*series.page).status());
-    return areas_gone && copies_gone && users <= 1;
+    return areas_gone && copies_gone && jobs <= 1;
   }();
   if (use_id != 0) PSNAM_CHECK(series.page->service->close(use_id));
   return gone;
 }
 
 Result<bool> remove(const FoundSet& set, bool force) {
-  if (set.in_use() && !force) return busy(fmt::format("the set of checkpoints {}", set.areas.front().record().id));
+  if (set.jobs() != 0 && !force) return busy(fmt::format("the set of checkpoints {}", set.areas.front().record().id));
   return release(set.areas);
 }
 

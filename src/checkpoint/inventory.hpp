@@ -9,6 +9,7 @@
 
 #include "checkpoint/area_memory.hpp"
 #include "checkpoint/series.hpp"
+#include "checkpoint/uses.hpp"
 
 namespace psnam::checkpoint {
 
@@ -36,7 +37,7 @@ struct FoundSeries {
   std::vector<Part> areas;
 
   /// By jobs that have its page; copies and areas are used together with it.
-  [[nodiscard]] bool in_use() const noexcept { return page && !page->report.uses.empty(); }
+  [[nodiscard]] std::size_t jobs() const { return page ? count_jobs(page->report) : 0; }
 };
 
 /// A set of libNAM: its areas, of which there are two only if a job died while it moved into a larger one.
@@ -48,7 +49,7 @@ struct FoundSet {
   std::vector<Part> areas;  ///< at least one
   std::string problem;      ///< why nothing else is known
 
-  [[nodiscard]] bool in_use() const noexcept;
+  [[nodiscard]] std::size_t jobs() const;
 };
 
 struct Inventory {

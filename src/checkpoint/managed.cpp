@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
-#include "checkpoint/leftovers.hpp"
+#include "checkpoint/uses.hpp"
 #include "format/checkpoint_page.hpp"
 #include "parity/encode.hpp"
 #include "parity/team.hpp"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "checkpoint/uses.hpp"
 
 namespace psnam::checkpoint {
 namespace {
@@ -32,7 +33,7 @@ Result<SeenMemory> SeenMemory::look(const ServicePointer& nam, const format::All
   SeenMemory seen;
   // A store of this process gives its memory to whoever may open its files; a manager wants it to be in use.
   if (seen.reach(*nam, record)) return seen;
-  PSNAM_TRY(const auto me, nam->user(0));
+  PSNAM_TRY(const auto me, nam->user(kLookingRank));
   PSNAM_TRY(const nam::AllocationUse use,
             nam->open_allocation(record.id, std::nullopt, nam::AccessRight::read_only, {&me, 1}));
   seen.use_ = std::make_shared<Use>(nam, use.use_id);

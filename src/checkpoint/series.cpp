@@ -4,14 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <numeric>
-#include <thread>
 
 #include "base/log.hpp"
-#include "checkpoint/leftovers.hpp"
 #include "checkpoint/names.hpp"
+#include "checkpoint/uses.hpp"
 #include "format/checkpoint_page.hpp"
 #include "parity/code.hpp"
 
@@ -23,20 +21,6 @@ using format::CheckpointSeriesHeader;
 std::uint32_t page_checksum(const CheckpointSeriesHeader& header, std::span<const std::byte> table) {
   const auto before = std::as_bytes(std::span{&header, 1}).first(offsetof(CheckpointSeriesHeader, checksum));
   return parity::checksum(table, parity::checksum(before));
-}
-
-/// A use by this process is the only one. Somebody who only looks has it in use for a moment, and a manager may still
-/// be about to see that a session has ended.
-Status await_others(nam::Service& nam, std::uint64_t allocation_id, const std::string& name) {
-  constexpr std::chrono::milliseconds kPatience{1000}, kPause{10};
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (true) {
-    PSNAM_TRY(const std::uint64_t users, nam.count_users(allocation_id));
-    if (users <= 1) return {};
-    if (std::chrono::steady_clock::now() >= end)
-      return Error{Code::busy, fmt::format("the series of checkpoints \"{}\" is in use by another job", name)};
-    std::this_thread::sleep_for(kPause);
-  }
 }
 
 Error corrupt(std::string why) {
@@ -146,7 +130,9 @@ Result<std::unique_ptr<SeriesPage>> SeriesPage::find(ServicePointer nam, const s
   PSNAM_TRY(nam::AllocationUse use,
             nam->open_allocation(record->id, record->challenge, nam::AccessRight::read_write, {&me, 1}));
   std::unique_ptr<SeriesPage> page{new SeriesPage{nam, std::move(use)}};
-  PSNAM_CHECK(await_others(*nam, record->id, name));
+  PSNAM_TRY(const std::size_t jobs, count_jobs(*nam, record->id));
+  if (jobs > 1)
+    return Error{Code::busy, fmt::format("the series of checkpoints \"{}\" is in use by another job", name)};
   PSNAM_TRY(const nam::Memory memory, page->map());
   PSNAM_TRY(page->series_, decode_series({memory.mapping.data(), memory.mapping.bytes()}));
   return page;

@@ -57,7 +57,7 @@ Row row_of(const FoundSeries& found) {
   Row row{.id = found.id, .name = found.name, .kind = "managed", .uid = found.uid};
   row.copy_bytes = bytes_of(found.copies);
   row.parity_bytes = bytes_of(found.areas);
-  row.jobs = found.page ? found.page->report.uses.size() : 0;
+  row.jobs = found.jobs();
   const auto seen = SeenSeries::open(found);
   if (!seen) {
     row.problem = found.problem;
@@ -80,7 +80,7 @@ Row row_of(const FoundSet& found) {
   row.sets = 1;
   row.parities = found.parities;
   row.parity_bytes = bytes_of(found.areas);
-  for (const checkpoint::Part& part : found.areas) row.jobs = std::max(row.jobs, part.report.uses.size());
+  row.jobs = found.jobs();
   row.problem = found.problem;
   for (const parity::Version& version : versions_of(found, row.problem))
     row.versions.push_back({version.number, version.taken_ns});
@@ -239,7 +239,7 @@ std::string shown_json(const Invocation& invocation, const SeenSeries& seen) {
     json.begin_object()
         .member("number", one.number)
         .member("sets", one.sets)
-        .member("by_a_job", seen.found().in_use())
+        .member("by_a_job", seen.found().jobs() != 0)
         .end_object();
   json.end_array();
   put_copies(json, seen);
@@ -276,7 +276,7 @@ std::string head_text(const SeenSeries& seen) {
   lines.add("identity", found.id);
   for (const auto& use : found.page->report.uses) lines.add("used by", use_text(use));
   for (const auto& one : seen.under_way())
-    lines.add(found.in_use() ? "being saved" : "unfinished",
+    lines.add(found.jobs() != 0 ? "being saved" : "unfinished",
               fmt::format("version {}, in {} of {}", one.number, one.sets, count_text(seen.series().sets, "set")));
   for (const std::string& one : seen.damage()) lines.add("damage", one);
   return lines.take();

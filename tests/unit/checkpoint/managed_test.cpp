@@ -3,6 +3,7 @@
 
 #include "checkpoint/area_memory.hpp"
 #include "checkpoint/names.hpp"
+#include "checkpoint/uses.hpp"
 #include "managed_fixture.hpp"
 
 namespace psnam::checkpoint {
@@ -100,6 +101,25 @@ TEST_F(ManagedInAStore, ThatBecomesFullKeepsTheVersionThatIsThere) {
     EXPECT_TRUE(rank.managed->end());
   });
   expect_empty();
+}
+
+TEST_F(ManagedInAStore, IsOfOneJobAtATimeAndWhoLooksIsNone) {
+  expect_job({.ranks = 2}, [&](Rank& rank) {
+    ASSERT_TRUE(rank.save(1));
+    if (rank.rank == 0) {
+      const Status second = test::run_job(service(), {.ranks = 2}, [](Rank&) { FAIL() << "two jobs have one series"; });
+      EXPECT_FAILS(second, Code::busy, "is in use by another job");
+    }
+    ASSERT_TRUE(rank.save(2));
+  });
+  const auto page = store().find_allocation(series_name(::geteuid(), "job"));
+  ASSERT_TRUE(page) << page.error().message;
+  const auto looking = *store().user(kLookingRank);
+  const auto use = store().open_allocation(page->id, {}, nam::AccessRight::read_only, {&looking, 1});
+  ASSERT_TRUE(use) << use.error().message;
+  expect_job({.ranks = 2}, [](Rank& rank) { EXPECT_TRUE(rank.save(3)); });
+  EXPECT_EQ(*count_jobs(store(), page->id), 0U);
+  ASSERT_TRUE(store().close(use->use_id));
 }
 
 TEST(NamesOfCheckpoints, SayWhatTheyAreOf) {
