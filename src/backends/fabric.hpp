@@ -104,6 +104,10 @@ class FabricClient {
                                                            Protection protection) = 0;
   /// Completes all that was started on any part of the server's memory.
   [[nodiscard]] virtual Status flush() = 0;
+  /// How far this client is in what it has started, for finish().
+  [[nodiscard]] virtual std::uint64_t started() = 0;
+  /// Completes the reads that were started until then; later ones go on.
+  [[nodiscard]] virtual Status finish(std::uint64_t until) = 0;
   [[nodiscard]] virtual bool alive() const noexcept = 0;
   /// Makes the connection dead, with `reason` in the errors; whoever waits in it comes back. For an owner that knows
   /// from elsewhere that the server is gone.
@@ -133,7 +137,7 @@ class Fabric {
 /// version. To be raised with every change of the classes above.
 inline constexpr std::string_view kFabricModule = "libpsnam-fabric.so";
 inline constexpr const char* kFabricFactory = "psnam_fabric_open";
-inline constexpr const char* kFabricVersion = "1";
+inline constexpr const char* kFabricVersion = "2";
 using FabricFactory = Fabric* (*)(const char* version);
 
 }  // namespace psnam::backends

@@ -50,6 +50,8 @@ class Client final : public FabricClient {
     return std::make_shared<Region>(connection_, RemoteRange{key, base}, bytes, protection);
   }
   [[nodiscard]] Status flush() override { return connection_->flush(); }
+  [[nodiscard]] std::uint64_t started() override { return connection_->started(); }
+  [[nodiscard]] Status finish(std::uint64_t until) override { return connection_->finish(until); }
   [[nodiscard]] bool alive() const noexcept override { return connection_->alive(); }
   void abandon(std::string_view reason) override { connection_->abandon(reason); }
 

@@ -286,6 +286,19 @@ Status Connection::flush() {
   return {};
 }
 
+std::uint64_t Connection::started() {
+  const Lock lock{mutex_};
+  return head_;
+}
+
+Status Connection::finish(std::uint64_t until) {
+  Lock lock{mutex_};
+  if (failure_) return failure();
+  if (tail_ >= until) return {};
+  PSNAM_CHECK(cover(lock));
+  return await(lock, [this, until] { return tail_ >= until; });
+}
+
 Status Connection::keep_moving(std::size_t bytes) {
   unseen_bytes_ += bytes;
   if (unseen_bytes_ < kAnsweredBytes || uncovered_ > 0) return {};

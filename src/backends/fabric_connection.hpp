@@ -44,6 +44,9 @@ class Connection {
   [[nodiscard]] Status write(const RemoteRange& range, std::span<const Piece> pieces);
   [[nodiscard]] Status read(const RemoteRange& range, std::span<const Piece> pieces);
   [[nodiscard]] Status flush();
+  /// Place in the ring behind all that was started, and the wait until the ring's tail is there.
+  [[nodiscard]] std::uint64_t started();
+  [[nodiscard]] Status finish(std::uint64_t until);
   [[nodiscard]] bool alive() const noexcept { return alive_.load(std::memory_order_acquire); }
   void abandon(std::string_view reason);
 

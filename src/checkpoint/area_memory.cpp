@@ -1,8 +1,11 @@
 #include "checkpoint/area_memory.hpp"
 
-#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/log.hpp"
 
@@ -14,24 +17,80 @@ Result<std::array<format::ProcessIdentity, 1>> this_user(nam::Service& nam) {
   return std::array{me};
 }
 
-Result<nam::Memory> map(nam::Service& nam, const format::AllocationRecord& record) {
+/// Memory of this process that takes room only where something was written to it.
+Result<Mapping> sparse_memory(std::uint64_t bytes) {
+  const Fd file{::memfd_create("psnam-area", MFD_CLOEXEC)};
+  if (!file.valid()) return system_error("making memory for what is known of a parity area", errno);
+  if (::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0)
+    return system_error("making room for what is known of a parity area", errno);
+  return Mapping::map(file.get(), bytes, Protection::read_write, "what is known of a parity area");
+}
+
+Result<nam::Memory> open_memory(nam::Service& nam, const format::AllocationRecord& record) {
   PSNAM_TRY(nam::Memory memory,
             nam.open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write));
-  if (memory.remote)
-    return Error{
-        Code::unsupported,
-        fmt::format("NAM {} is reached over the fabric: parity is made where its memory is mapped", record.nam_index)};
+  if (memory.remote) {
+    PSNAM_TRY(memory.mapping, sparse_memory(record.size_bytes));
+  }
   return memory;
+}
+
+backends::Piece piece_of(const nam::Memory& memory, std::uint64_t offset, std::uint64_t bytes) {
+  return {offset, memory.mapping.data() + offset, static_cast<std::size_t>(bytes)};
+}
+
+std::uint64_t slot_offset(const format::ParityShape& shape, std::size_t slot) {
+  return shape.slots_offset() + slot * shape.slot_bytes();
+}
+
+Status complete(const nam::Memory& memory, Status started) {
+  Status flushed = memory.remote->flush();
+  return started ? std::move(flushed) : std::move(started);
+}
+
+Status read(const nam::Memory& memory, std::span<const backends::Piece> pieces) {
+  return complete(memory, memory.remote->read(pieces));
+}
+
+Status write(const nam::Memory& memory, std::span<const backends::Piece> pieces) {
+  return complete(memory, memory.remote->write(pieces));
+}
+
+Status read_tables(const nam::Memory& memory, const format::ParityShape& shape) {
+  return read(memory, std::array{piece_of(memory, slot_offset(shape, 0), shape.parity_offset()),
+                                 piece_of(memory, slot_offset(shape, 1), shape.parity_offset())});
+}
+
+/// Header first: where the tables are it says.
+Result<parity::Area> read_area(const nam::Memory& memory) {
+  if (memory.remote) {
+    const auto head = std::min<std::uint64_t>(memory.mapping.bytes(), sizeof(format::ParityHeader));
+    PSNAM_CHECK(read(memory, std::array{piece_of(memory, 0, head)}));
+  }
+  PSNAM_TRY(parity::Area area, parity::Area::open({memory.mapping.data(), memory.mapping.bytes()}));
+  if (memory.remote) PSNAM_CHECK(read_tables(memory, area.shape()));
+  return area;
+}
+
+/// The header last: without it there is no area.
+Result<parity::Area> make_area(const nam::Memory& memory, const parity::AreaSpec& spec) {
+  PSNAM_TRY(parity::Area area, parity::Area::create({memory.mapping.data(), memory.mapping.bytes()}, spec));
+  if (!memory.remote) return area;
+  const format::ParityShape& shape = area.shape();
+  PSNAM_CHECK(write(memory, std::array{piece_of(memory, slot_offset(shape, 0), shape.rows_offset()),
+                                       piece_of(memory, slot_offset(shape, 1), shape.rows_offset())}));
+  PSNAM_CHECK(write(memory, std::array{piece_of(memory, 0, sizeof(format::ParityHeader))}));
+  return area;
 }
 
 }  // namespace
 
-/// `place` makes the area in the mapped memory. The use ends if it cannot.
+/// `place` makes or finds the area in the memory. The use ends if it cannot.
 template <class Place>
 Result<std::shared_ptr<AreaMemory>> AreaMemory::over(ServicePointer nam, nam::AllocationUse use, Place place) {
   auto made = [&]() -> Result<std::shared_ptr<AreaMemory>> {
-    PSNAM_TRY(nam::Memory memory, map(*nam, use.allocation));
-    PSNAM_TRY(parity::Area area, place(std::span{memory.mapping.data(), memory.mapping.bytes()}));
+    PSNAM_TRY(nam::Memory memory, open_memory(*nam, use.allocation));
+    PSNAM_TRY(parity::Area area, place(memory));
     return std::shared_ptr<AreaMemory>{new AreaMemory{nam, use, std::move(memory), std::move(area)}};
   }();
   if (made) return made;
@@ -49,20 +108,28 @@ Result<std::shared_ptr<AreaMemory>> AreaMemory::allocate(ServicePointer nam, con
   request.name = std::move(allocation_name);
   PSNAM_TRY(const auto users, this_user(*nam));
   PSNAM_TRY(nam::AllocationUse use, nam->allocate(request, users));
-  return over(std::move(nam), std::move(use),
-              [&](std::span<std::byte> memory) { return parity::Area::create(memory, spec); });
+  return over(std::move(nam), std::move(use), [&](const nam::Memory& memory) { return make_area(memory, spec); });
 }
 
 Result<std::shared_ptr<AreaMemory>> AreaMemory::connect(ServicePointer nam, const AreaTicket& ticket) {
   PSNAM_TRY(const auto users, this_user(*nam));
   PSNAM_TRY(nam::AllocationUse use,
             nam->open_allocation(ticket.allocation_id, ticket.challenge, nam::AccessRight::read_write, users));
-  return over(std::move(nam), std::move(use), [](std::span<std::byte> memory) { return parity::Area::open(memory); });
+  return over(std::move(nam), std::move(use), read_area);
 }
 
 AreaMemory::~AreaMemory() {
   if (const Status closed = nam_->close(use_.use_id); !closed)
     log::warn("allocation {} stays in use: {}", use_.allocation.id, closed.error().message);
+}
+
+Status AreaMemory::refresh() { return mapped() ? Status{} : read_tables(memory_, area_.shape()); }
+
+Status AreaMemory::drop(const parity::Version& version) {
+  area_.drop(version);
+  if (mapped()) return {};
+  const std::uint64_t record = slot_offset(area_.shape(), version.slot) + format::ParityShape::commit_offset();
+  return write(memory_, std::array{piece_of(memory_, record, sizeof(format::ParityCommit))});
 }
 
 Status AreaMemory::keep() {

@@ -1,4 +1,6 @@
-// The memory of a parity area: a free-standing allocation of a NAM, of the kind for checkpoints, mapped.
+// The memory of a parity area: a free-standing allocation of a NAM, of the kind for checkpoints. Mapped; or reached
+// over the fabric, and then what is seen of it is a copy of its header, its tables and its commit records, without
+// parity.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +38,14 @@ class AreaMemory {
   /// The allocation goes when its last user has let go of it.
   Status release();
 
+  /// Whether area() is the memory itself. If it is not, area() is only looked at.
+  [[nodiscard]] bool mapped() const noexcept { return !memory_.remote; }
   [[nodiscard]] parity::Area& area() noexcept { return area_; }
+  /// What area() shows is as it is now. Mapped memory always is.
+  Status refresh();
+  /// The version is none any more.
+  Status drop(const parity::Version& version);
+  [[nodiscard]] nam::Service& service() const noexcept { return *nam_; }
   [[nodiscard]] const format::AllocationRecord& record() const noexcept { return use_.allocation; }
   [[nodiscard]] AreaTicket ticket() const noexcept { return {use_.allocation.id, use_.allocation.challenge}; }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "checkpoint/pulled.hpp"
 #include "checkpoint/uses.hpp"
 #include "format/checkpoint_page.hpp"
 #include "parity/encode.hpp"
@@ -182,6 +183,8 @@ Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
                  .under_way = round_ ? 1U : 0U};
   for (std::size_t index = 0; index < copies_.size(); ++index) mine.copies[index] = copies_[index].version();
   mine.payload_bytes = Layout{regions_, series_.block_bytes}.payload_bytes();
+  Status looked = locally([&] { return leads() ? areas_->refresh() : Status{}; });
+  PSNAM_CHECK(team_.agree(looked));
   if (leads()) {
     mine.parities = areas_->versions();
     mine.areas = areas_->tickets();
@@ -230,8 +233,13 @@ Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& ke
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
   Round round{.key = key, .memory = {}, .attempt = {}, .layout = {}, .copy = {}};
   PSNAM_TRY(round.memory, room_for_parity(survey, takes_part));
+  PSNAM_TRY(round.pulled, any_unmapped(round.memory));
   Status begun = locally([&]() -> Status {
     if (!takes_part || !leads()) return {};
+    if (round.pulled) {
+      round.attempt = pulled_attempt(key.number);
+      return {};
+    }
     PSNAM_TRY(round.attempt, round.memory->area().begin(key.number, note_of(key)));
     return {};
   });
@@ -289,6 +297,7 @@ Status Managed::carry_out(const Round& round) {
   const parity::Deadline deadline = this->deadline(*round.memory);
   const auto payload =
       round.layout ? round.copy->room(round.layout->payload_bytes(), series_.block_bytes) : round.copy->payload();
+  if (round.pulled) return carry_out_pulled(round, payload, deadline);
   PSNAM_CHECK(encode(round, payload, deadline));
   if (round.layout)
     round.copy->commit(round.key, payload.size(), series_.block_bytes,

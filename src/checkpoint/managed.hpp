@@ -99,6 +99,7 @@ class Managed {
     parity::Attempt attempt;
     std::optional<Layout> layout;  ///< none: the copy is whole, only its parity is made
     std::optional<CopyView> copy;
+    bool pulled = false;  ///< the service makes the parity, because some rank of the set does not map the area
   };
   struct Background {
     Status status;
@@ -132,6 +133,11 @@ class Managed {
   Status encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
   Status commit(const Round& round, parity::Deadline deadline);
   Result<std::uint64_t> conclude(Status mine);
+
+  // managed_pulled.cpp
+  /// Collective: whether a rank of this one's set does not map its area.
+  Result<bool> any_unmapped(const AreaPointer& memory);
+  Status carry_out_pulled(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
 
   // managed_restart.cpp
   Result<Restored> restart_from(const Survey& survey, VersionKey key, bool or_older);

@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "checkpoint/managed.hpp"
+#include "checkpoint/pulled.hpp"
 #include "parity/rebuild.hpp"
 
 namespace psnam::checkpoint {
@@ -107,19 +108,24 @@ Status Managed::rebuild(const Survey& survey, const VersionKey& key, const std::
     } else {
       payload = copy_of(key)->view().payload();
     }
-    if (leads()) attempt = place->memory->area().begin_rebuild(place->version);
     return {};
   });
   PSNAM_CHECK(team_.agree(prepared));
+  PSNAM_TRY(const bool pulled, any_unmapped(place ? place->memory : nullptr));
+  if (takes_part && leads())
+    attempt = pulled ? pulled_attempt(place->version.number) : place->memory->area().begin_rebuild(place->version);
   PSNAM_TRY(const auto attempts, team_.gather(attempt));
   const Status rebuilt = locally([&]() -> Status {
     if (!takes_part) return {};
     parity::Area& area = place->memory->area();
-    const std::uint32_t member = series_.member(rank());
     parity::RebuildReport report;
-    PSNAM_CHECK(parity::rebuild_member(area, attempts[leader_of(set())], place->version, {member, payload, is_lost},
-                                       deadline(*place->memory), report));
-    if (is_lost) view->commit(key, payload.size(), series_.block_bytes, area.checksums(place->version.slot, member));
+    const parity::MemberBuffer buffer{series_.member(rank()), payload, is_lost};
+    const parity::Attempt& begun = attempts[leader_of(set())];
+    const parity::Deadline until = deadline(*place->memory);
+    PSNAM_CHECK(pulled ? rebuild_pulled(*place->memory, begun, buffer, until, report)
+                       : parity::rebuild_member(area, begun, place->version, buffer, until, report));
+    if (is_lost)
+      view->commit(key, payload.size(), series_.block_bytes, area.checksums(place->version.slot, buffer.member));
     return {};
   });
   return team_.agree(rebuilt);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "checkpoint/pulled.hpp"
 #include "parity/team.hpp"
 
 namespace psnam::checkpoint {
@@ -17,7 +18,12 @@ struct Opening {
   std::uint64_t allocation_id = 0;
   std::uint32_t available = 0;
   std::uint32_t under_way = 0;
+  std::uint32_t mapped = 1;
 };
+
+bool any_unmapped(const std::vector<Opening>& all) {
+  return std::ranges::any_of(all, [](const Opening& one) { return one.mapped == 0; });
+}
 
 /// What process 0 says of an area.
 struct Shared {
@@ -42,6 +48,14 @@ std::vector<std::size_t> lost_ranks(const std::vector<Opening>& all) {
   for (std::size_t rank = 0; rank < all.size(); ++rank)
     if (all[rank].available == 0) lost.push_back(rank);
   return lost;
+}
+
+Status check_lost(const std::vector<std::size_t>& lost, std::size_t processes, std::uint32_t parities) {
+  if (lost.size() <= parities) return {};
+  return Error{
+      Code::peer_lost,
+      fmt::format("{} of {} processes have lost their data (ranks {}): {} {} rebuild {} of them at most", lost.size(),
+                  processes, fmt::join(lost, ", "), parities, parities == 1 ? "parity can" : "parities can", parities)};
 }
 
 Status check_sizes(const parity::Version& version, const std::vector<Opening>& all) {
@@ -171,6 +185,7 @@ Result<Round> ParitySet::begin_checkpoint(std::uint64_t bytes, const parity::Not
     round.memory = memory_;
   }
   mine.allocation_id = round.memory->record().id;
+  mine.mapped = round.memory->mapped() ? 1 : 0;
   PSNAM_TRY(const auto all, team_.gather(mine));
   PSNAM_CHECK(check_idle(all));
   // A process that failed in the last round may not know the area that the others went on with.
@@ -178,21 +193,35 @@ Result<Round> ParitySet::begin_checkpoint(std::uint64_t bytes, const parity::Not
     PSNAM_TRY(round.memory, share(round.memory));
   }
   const std::uint64_t longest = std::ranges::max(all, {}, &Opening::bytes).bytes;
-  const std::uint64_t before = newest_number(round.memory->area());
+  round.pulled = any_unmapped(all);
+  round.note = note;
   if (longest > round.memory->area().shape().capacity_bytes) {
     round.replaced = round.memory;
     PSNAM_TRY(round.memory, allocate(longest));
   }
-  Status begun = locally([&]() -> Status {
-    if (!leads()) return {};
-    PSNAM_TRY(round.attempt, round.memory->area().begin(before + 1, note));
-    return {};
-  });
+  Status begun = locally([&]() -> Status { return leads() ? lead_begin(round) : Status{}; });
   PSNAM_CHECK(team_.agree(begun));
   PSNAM_CHECK(team_.broadcast(round.attempt, 0));
   const std::lock_guard lock{mutex_};
   under_way_ = true;
   return round;
+}
+
+Status ParitySet::lead_begin(Round& round) {
+  AreaMemory& last = round.replaced ? *round.replaced : *round.memory;
+  PSNAM_CHECK(last.refresh());
+  const std::uint64_t version = newest_number(last.area()) + 1;
+  if (!round.pulled) {
+    PSNAM_TRY(round.attempt, round.memory->area().begin(version, round.note));
+    return {};
+  }
+  round.attempt = pulled_attempt(version);
+  if (!round.replaced) return {};
+  // The others hear from the service that the version is committed, and not from this process: it is there to stay
+  // then. Whoever dies before leaves two areas, of which the older has the newest version.
+  PSNAM_CHECK(round.memory->keep());
+  records_->kept(round.memory->record());
+  return {};
 }
 
 Status ParitySet::lead_commit(const Round& round, parity::Deadline deadline) {
@@ -219,20 +248,37 @@ void ParitySet::adopt(const Round& round) {
 
 Status ParitySet::checkpoint(const Round& round, std::span<const std::byte> data, std::byte* copy_to,
                              parity::Deadline deadline) {
-  parity::Area& area = round.memory->area();
-  const parity::Team others{area, round.attempt};
-  Status done = locally([&]() -> Status {
-    PSNAM_CHECK(parity::encode_member(area, round.attempt, {member(), data, copy_to}, deadline));
-    if (!leads()) return others.await_first(parity::Stage::ready, deadline);
-    if (Status committed = lead_commit(round, deadline); !committed)
-      return others.give_up(member(), committed.take_error());
-    others.arrive(0, parity::Stage::ready);
-    others.notify();
-    return {};
+  Status done = locally([&] {
+    return round.pulled ? checkpoint_pulled(round, {member(), data, copy_to}, deadline)
+                        : checkpoint_together(round, {member(), data, copy_to}, deadline);
   });
   if (done) adopt(round);
   const std::lock_guard lock{mutex_};
   under_way_ = false;
+  return done;
+}
+
+Status ParitySet::checkpoint_together(const Round& round, const parity::MemberData& data, parity::Deadline deadline) {
+  parity::Area& area = round.memory->area();
+  const parity::Team others{area, round.attempt};
+  PSNAM_CHECK(parity::encode_member(area, round.attempt, data, deadline));
+  if (!leads()) return others.await_first(parity::Stage::ready, deadline);
+  if (Status committed = lead_commit(round, deadline); !committed)
+    return others.give_up(member(), committed.take_error());
+  others.arrive(0, parity::Stage::ready);
+  others.notify();
+  return {};
+}
+
+Status ParitySet::checkpoint_pulled(const Round& round, const parity::MemberData& data, parity::Deadline deadline) {
+  const auto checksums = parity::copy_member(data, round.memory->area().shape().block_bytes);
+  Status done = encode_pulled(*round.memory, round.attempt, round.note, data, checksums, deadline);
+  if (!leads() || !round.replaced) return done;
+  if (done) {
+    let_go(*round.replaced);
+  } else if (round.memory->refresh() && newest_number(round.memory->area()) == 0) {
+    let_go(*round.memory);
+  }
   return done;
 }
 
@@ -244,25 +290,25 @@ Result<Round> ParitySet::begin_restart(std::uint64_t bytes, bool available) {
     mine.under_way = under_way_ ? 1 : 0;
     round.memory = memory_;
   }
+  mine.mapped = round.memory->mapped() ? 1 : 0;
   PSNAM_TRY(const auto all, team_.gather(mine));
   PSNAM_CHECK(check_idle(all));
+  round.pulled = any_unmapped(all);
   parity::Area& area = round.memory->area();
   const auto lost = lost_ranks(all);
   Status judged = locally([&]() -> Status {
     if (!leads()) return {};
+    PSNAM_CHECK(round.memory->refresh());
     PSNAM_TRY(round.version, area.newest());
     PSNAM_CHECK(check_sizes(round.version, all));
-    if (lost.size() > spec_.parities)
-      return Error{Code::peer_lost,
-                   fmt::format("{} of {} processes have lost their data (ranks {}): {} {} rebuild {} of them at most",
-                               lost.size(), all.size(), fmt::join(lost, ", "), spec_.parities,
-                               spec_.parities == 1 ? "parity can" : "parities can", spec_.parities)};
-    if (!lost.empty()) round.attempt = area.begin_rebuild(round.version);
+    PSNAM_CHECK(check_lost(lost, all.size(), spec_.parities));
+    if (!lost.empty())
+      round.attempt = round.pulled ? pulled_attempt(round.version.number) : area.begin_rebuild(round.version);
     return {};
   });
   PSNAM_CHECK(team_.agree(judged));
   PSNAM_CHECK(team_.broadcast(round.attempt, 0));
-  if (!lost.empty()) {
+  if (!lost.empty() && !round.pulled) {
     Status opened = locally([&]() -> Status {
       if (leads()) return {};
       PSNAM_TRY(round.version, area.version(round.attempt.version));
@@ -279,8 +325,9 @@ Status ParitySet::restart(const Round& round, std::span<std::byte> data, bool av
                           parity::RebuildReport& report) {
   Status done = locally([&]() -> Status {
     if (round.attempt.number == 0) return {};  // nobody has lost anything
-    return parity::rebuild_member(round.memory->area(), round.attempt, round.version, {member(), data, !available},
-                                  deadline, report);
+    const parity::MemberBuffer mine{member(), data, !available};
+    if (round.pulled) return rebuild_pulled(*round.memory, round.attempt, mine, deadline, report);
+    return parity::rebuild_member(round.memory->area(), round.attempt, round.version, mine, deadline, report);
   });
   const std::lock_guard lock{mutex_};
   under_way_ = false;

@@ -47,6 +47,8 @@ struct Round {
   std::shared_ptr<AreaMemory> replaced;  ///< the area before, if this one is larger
   parity::Attempt attempt;
   parity::Version version;  ///< of a restart
+  parity::Note note{};      ///< of a checkpoint
+  bool pulled = false;      ///< the service makes the parity, because some process does not map the area
 };
 
 class ParitySet {
@@ -94,6 +96,9 @@ class ParitySet {
   /// Collective: an area that process 0 has made or found, to all.
   Result<std::shared_ptr<AreaMemory>> share(Result<std::shared_ptr<AreaMemory>> made);
   Result<std::shared_ptr<AreaMemory>> allocate(std::uint64_t capacity_bytes);
+  Status lead_begin(Round& round);
+  Status checkpoint_together(const Round& round, const parity::MemberData& data, parity::Deadline deadline);
+  Status checkpoint_pulled(const Round& round, const parity::MemberData& data, parity::Deadline deadline);
   Status lead_commit(const Round& round, parity::Deadline deadline);
   void let_go(AreaMemory& left);
   void adopt(const Round& round);

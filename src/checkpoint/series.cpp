@@ -133,8 +133,8 @@ Result<std::unique_ptr<SeriesPage>> SeriesPage::find(ServicePointer nam, const s
   PSNAM_TRY(const std::size_t jobs, count_jobs(*nam, record->id));
   if (jobs > 1)
     return Error{Code::busy, fmt::format("the series of checkpoints \"{}\" is in use by another job", name)};
-  PSNAM_TRY(const nam::Memory memory, page->map());
-  PSNAM_TRY(page->series_, decode_series({memory.mapping.data(), memory.mapping.bytes()}));
+  PSNAM_TRY(const auto bytes, page->read());
+  PSNAM_TRY(page->series_, decode_series(bytes));
   return page;
 }
 
@@ -147,23 +147,40 @@ Result<std::unique_ptr<SeriesPage>> SeriesPage::create(ServicePointer nam, Serie
   PSNAM_TRY(const auto me, nam->user(0));
   PSNAM_TRY(nam::AllocationUse use, nam->allocate(request, {&me, 1}));
   std::unique_ptr<SeriesPage> page{new SeriesPage{nam, std::move(use)}};
-  PSNAM_TRY(const nam::Memory memory, page->map());
-  std::ranges::copy(bytes, memory.mapping.data());
+  PSNAM_CHECK(page->write(bytes));
   // From here on it is found.
   PSNAM_CHECK(nam->set_allocation_consistency(page->use_.allocation.id, format::Consistency::persistent));
   page->series_ = std::move(series);
   return page;
 }
 
-Result<nam::Memory> SeriesPage::map() const {
+Result<nam::Memory> SeriesPage::memory() const {
   const format::AllocationRecord& record = use_.allocation;
-  PSNAM_TRY(nam::Memory memory,
-            nam_->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write));
-  if (memory.remote)
-    return Error{
-        Code::unsupported,
-        fmt::format("NAM {} is reached over the fabric: parity is made where its memory is mapped", record.nam_index)};
-  return memory;
+  return nam_->open_range(record.root_id, record.root_offset_bytes, record.size_bytes, Protection::read_write);
+}
+
+Result<std::vector<std::byte>> SeriesPage::read() const {
+  PSNAM_TRY(const nam::Memory memory, this->memory());
+  if (!memory.remote)
+    return std::vector<std::byte>{memory.mapping.data(), memory.mapping.data() + memory.mapping.bytes()};
+  std::vector<std::byte> bytes(use_.allocation.size_bytes);
+  const backends::Piece all{0, bytes.data(), bytes.size()};
+  Status started = memory.remote->read({&all, 1});
+  PSNAM_CHECK(memory.remote->flush());
+  PSNAM_CHECK(std::move(started));
+  return bytes;
+}
+
+Status SeriesPage::write(std::vector<std::byte> bytes) const {
+  PSNAM_TRY(const nam::Memory memory, this->memory());
+  if (!memory.remote) {
+    std::ranges::copy(bytes, memory.mapping.data());
+    return {};
+  }
+  const backends::Piece all{0, bytes.data(), bytes.size()};
+  Status started = memory.remote->write({&all, 1});
+  PSNAM_CHECK(memory.remote->flush());
+  return started;
 }
 
 Status SeriesPage::remove() {

@@ -55,7 +55,10 @@ class SeriesPage {
 
  private:
   SeriesPage(ServicePointer nam, nam::AllocationUse use) : nam_{std::move(nam)}, use_{std::move(use)} {}
-  Result<nam::Memory> map() const;
+  Result<nam::Memory> memory() const;
+  /// The page by whatever way it is reached.
+  Result<std::vector<std::byte>> read() const;
+  Status write(std::vector<std::byte> bytes) const;
 
   ServicePointer nam_;
   nam::AllocationUse use_;

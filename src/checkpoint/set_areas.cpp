@@ -72,13 +72,19 @@ Status SetAreas::find() {
   return {};
 }
 
+Status SetAreas::refresh() {
+  for (const AreaPointer& memory : {current_, previous_})
+    if (memory) PSNAM_CHECK(memory->refresh());
+  return {};
+}
+
 AreaTickets SetAreas::tickets() const { return {ticket_of(current_), ticket_of(previous_)}; }
 
 Status SetAreas::follow(const AreaTickets& leader) {
   const std::array at_hand{current_, previous_};
   PSNAM_TRY(current_, take(*this, leader.current, at_hand));
   PSNAM_TRY(previous_, take(*this, leader.previous, at_hand));
-  return {};
+  return refresh();
 }
 
 std::array<VersionKey, 4> SetAreas::versions() const {
@@ -101,7 +107,7 @@ void SetAreas::settle(const VersionKey& newest) {
     for (const AreaPointer& memory : {current_, previous_})
       if (memory)
         for (const parity::Version& version : memory->area().versions())
-          if (key_of(version) > newest) memory->area().drop(version);
+          if (key_of(version) > newest) drop(*memory, version);
   if (version_in(previous_, newest) && !version_in(current_, newest)) std::swap(current_, previous_);
   if (previous_ && leads_) let_go(previous_);
   previous_.reset();
@@ -152,6 +158,12 @@ Status SetAreas::remove() {
   current_.reset();
   previous_.reset();
   return {};
+}
+
+/// One that stays is in the way of the next version of its number, which says so.
+void SetAreas::drop(AreaMemory& memory, const parity::Version& version) {
+  if (const Status dropped = memory.drop(version); !dropped)
+    log::warn("version {} stays in allocation {}: {}", version.number, memory.record().id, dropped.error().message);
 }
 
 void SetAreas::let_go(const AreaPointer& memory) const {

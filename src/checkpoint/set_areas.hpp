@@ -31,6 +31,8 @@ class SetAreas {
 
   /// Leader: what earlier jobs have left.
   Status find();
+  /// What the areas have is looked at anew, where they are not mapped.
+  Status refresh();
   /// Leader: for the others.
   [[nodiscard]] AreaTickets tickets() const;
   /// The others: the same areas as the leader.
@@ -54,6 +56,7 @@ class SetAreas {
 
  private:
   Result<std::vector<AreaPointer>> connect_all();
+  static void drop(AreaMemory& memory, const parity::Version& version);
   void let_go(const AreaPointer& memory) const;
 
   ServicePointer nam_;

@@ -58,6 +58,9 @@ struct Request {
     nams @46 :Void;
     removeNam @47 :RemoveNam;
     decideWindows @48 :Data;           # their uuids; the answer has a byte for each
+    joinParity @49 :JoinParity;
+    awaitParity @50 :AwaitParity;
+    leaveParity @51 :LeaveParity;      # the answer says in words how far it was
   }
 }
 
@@ -229,6 +232,39 @@ struct Reopen {
   right @1 :Right;
 }
 
+# A part of memory of a client, where the server reaches it at the client's endpoint.
+struct Exported {
+  key @0 :UInt64;
+  base @1 :UInt64;
+  bytes @2 :UInt64;
+}
+
+# One member of a parity set gives its data, or takes them. When all members have, the server does the work.
+struct JoinParity {
+  allocationId @0 :UInt64;             # has the area
+  attempt @1 :UInt64;                  # the same for all members, and another each time
+  rebuild @2 :Bool;                    # of a version; else one is made
+  version @3 :UInt64;
+  note @4 :Data;                       # of a version that is made
+  member @5 :UInt32;
+  lost @6 :Bool;                       # the member's data are to be rebuilt
+  provider @7 :Text;                   # of the client's endpoint
+  address @8 :Data;
+  data @9 :Exported;
+  checksums @10 :Exported;             # of the blocks as they are now; no bytes: not told
+}
+
+struct AwaitParity {
+  allocationId @0 :UInt64;
+  attempt @1 :UInt64;
+  waitUs @2 :UInt64;                   # the server waits for less if it likes
+}
+
+struct LeaveParity {
+  allocationId @0 :UInt64;
+  attempt @1 :UInt64;
+}
+
 struct Reply {
   union {
     failure @0 :Failure;
@@ -252,6 +288,7 @@ struct Reply {
     joined @18 :Joined;
     nams @19 :List(Nam);
     agent @20 :Agent;
+    parity @21 :Parity;
   }
 }
 
@@ -390,4 +427,20 @@ struct Nam {
   capacityBytes @4 :UInt64;
   freeBytes @5 :UInt64;
   reachable @6 :Bool;
+}
+
+struct Block {
+  piece @0 :UInt32;                    # a member, or the number of members + a parity
+  block @1 :UInt64;
+}
+
+# How far the work on a parity set is, and what was done.
+struct Parity {
+  over @0 :Bool;                       # the rest means something only then
+  version @1 :UInt64;
+  stripes @2 :UInt64;
+  stripesKept @3 :UInt64;              # taken over from the version before
+  bytesRead @4 :UInt64;                # of members' data
+  rebuilt @5 :List(UInt32);            # members
+  repaired @6 :List(Block);            # the first of them
 }

@@ -74,6 +74,7 @@ class Client final : public Service {
   [[nodiscard]] Collected released_at_open() const override { return {}; }
   Result<Findings> check() override;
   Result<Statistics> statistics() override;
+  Result<ParityDone> combine(const ParityPart& part, std::chrono::steady_clock::time_point deadline) override;
 
   Result<std::vector<NamReport>> nams() override;
   Result<Service*> nam(std::uint32_t index) override;

@@ -29,7 +29,7 @@ std::chrono::milliseconds extra_time(const request::Any& request) {
 
 Result<std::shared_ptr<ClientLink>> ClientLink::connect(ClientOptions options) {
   const std::shared_ptr<ClientLink> link{new ClientLink{std::move(options)}};
-  PSNAM_TRY(link->channel_, link->make_channel());
+  PSNAM_TRY(link->channel_, link->make_channel(link->options_.address));
   link->server_ = link->channel_->server();
   link->maps_ = link->channel_->local() && link->options_.path != Path::fabric;
   log::debug("connected to {} as session {:x}, {}", link->channel_->address().text(), link->channel_->session(),
@@ -41,10 +41,10 @@ ClientLink::~ClientLink() {
   if (channel_) channel_->goodbye();
 }
 
-Result<std::unique_ptr<control::Channel>> ClientLink::make_channel() const {
+Result<std::unique_ptr<control::Channel>> ClientLink::make_channel(const control::Address& address) const {
   PSNAM_TRY(const control::ClientFacts facts, control::this_client());
   const auto began = Patience::Clock::now();
-  auto connected = control::Channel::connect(options_.address, options_.credentials, facts, patience_.left());
+  auto connected = control::Channel::connect(address, options_.credentials, facts, patience_.left());
   if (!connected) patience_.failed_since(began);
   PSNAM_TRY(auto channel, std::move(connected));
   if (!channel->local() && options_.path != Path::fabric) {
@@ -52,8 +52,29 @@ Result<std::unique_ptr<control::Channel>> ClientLink::make_channel() const {
   }
   if (options_.path == Path::mapped && !channel->local())
     return Error{Code::unreachable, fmt::format("PSNAM_PATH = \"mapped\": the memory of {} on {} cannot be mapped here",
-                                                options_.address.text(), channel->server().host)};
+                                                address.text(), channel->server().host)};
   return channel;
+}
+
+Result<std::unique_ptr<control::Channel>> ClientLink::make_channel_again(const control::Address& address) const {
+  PSNAM_TRY(auto channel, make_channel(address));
+  if (channel->server().store != server_.store)
+    return Error{Code::unreachable,
+                 fmt::format("the server at {} serves another store than before: {} instead of {}", address.text(),
+                             format::to_string(channel->server().store), format::to_string(server_.store))};
+  return channel;
+}
+
+Result<std::unique_ptr<control::Channel>> ClientLink::find_server_again() const {
+  auto found = make_channel_again(options_.address);
+  if (found || !options_.elsewhere) return found;
+  for (const control::Address& address : options_.elsewhere()) {
+    if (address.text() == options_.address.text()) continue;
+    auto other = make_channel_again(address);
+    if (other) return other;
+    log::debug("{}", other.error().message);
+  }
+  return found;
 }
 
 /// The Unix socket of the same server, if it can be reached from here: memory can be mapped then.
@@ -80,11 +101,7 @@ Result<std::shared_ptr<control::Channel>> ClientLink::channel() {
     const std::lock_guard lock{mutex_};
     if (channel_->alive()) return channel_;
   }
-  PSNAM_TRY(std::shared_ptr<control::Channel> fresh, make_channel());
-  if (fresh->server().store != server_.store)
-    return Error{Code::unreachable, fmt::format("the server at {} serves another store than before: {} instead of {}",
-                                                options_.address.text(), format::to_string(fresh->server().store),
-                                                format::to_string(server_.store))};
+  PSNAM_TRY(std::shared_ptr<control::Channel> fresh, find_server_again());
   log::info("connected to {} again, as session {:x}", fresh->address().text(), fresh->session());
   reopen_all(*fresh);
   const std::lock_guard lock{mutex_};
@@ -237,6 +254,11 @@ void ClientLink::let_go(std::uint64_t object_id) {
   if (!own_use) return;
   const auto ended = call(request::Close{*own_use});
   if (!ended) log::debug("the use {} ends with the session: {}", *own_use, ended.error().message);
+}
+
+Result<std::string> ClientLink::local_ip() {
+  PSNAM_TRY(const auto channel, this->channel());
+  return channel->local_ip();
 }
 
 Result<std::shared_ptr<backends::FabricClient>> ClientLink::fabric() {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,7 @@
 #include "base/options.hpp"
 #include "base/result.hpp"
 #include "nam/control/channel.hpp"
+#include "nam/member_exports.hpp"
 #include "nam/patience.hpp"
 #include "nam/reply.hpp"
 #include "nam/request.hpp"
@@ -32,6 +34,8 @@ struct ClientOptions {
   std::chrono::milliseconds timeout{10'000};
   std::size_t chunk_bytes = backends::FabricOptions{}.chunk_bytes;
   std::string fabric_module = {};  ///< as for backends::load_fabric()
+  /// Where the same server may be now, the best first: asked when it is not at its address any more. May be null.
+  std::function<std::vector<control::Address>()> elsewhere = nullptr;
 };
 
 /// A reply and the descriptors that came with it.
@@ -81,6 +85,10 @@ class ClientLink {
   void hold(const reply::Object& object);
   void let_go(std::uint64_t object_id);
 
+  /// Where the server reaches memory of this process.
+  [[nodiscard]] MemberExports& exports() noexcept { return exports_; }
+  /// Numeric address of this end of the present connection; empty over the Unix socket.
+  [[nodiscard]] Result<std::string> local_ip();
   /// The connection over the fabric; a new one if there is none that lives.
   [[nodiscard]] Result<std::shared_ptr<backends::FabricClient>> fabric();
 
@@ -92,9 +100,13 @@ class ClientLink {
     std::size_t holders = 0;
     std::optional<std::string> lost;  ///< why it is not there any more
   };
-  explicit ClientLink(ClientOptions options) : options_{std::move(options)}, patience_{options_.timeout} {}
+  explicit ClientLink(ClientOptions options)
+      : options_{std::move(options)}, patience_{options_.timeout}, exports_{options_.fabric_module} {}
 
-  [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel() const;
+  [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel(const control::Address& address) const;
+  /// To a server with this store.
+  [[nodiscard]] Result<std::unique_ptr<control::Channel>> make_channel_again(const control::Address& address) const;
+  [[nodiscard]] Result<std::unique_ptr<control::Channel>> find_server_again() const;
   [[nodiscard]] Result<std::unique_ptr<control::Channel>> prefer_local(std::unique_ptr<control::Channel> channel,
                                                                        const control::ClientFacts& facts) const;
   [[nodiscard]] Result<std::shared_ptr<control::Channel>> channel();
@@ -115,6 +127,7 @@ class ClientLink {
   std::map<std::uint64_t, Known> objects_;
   std::map<std::uint64_t, std::uint64_t> object_of_use_;
 
+  MemberExports exports_;
   std::mutex fabric_mutex_;
   std::shared_ptr<backends::Fabric> fabric_module_;
   std::shared_ptr<backends::FabricClient> fabric_;

@@ -18,6 +18,21 @@ std::vector<std::string> addresses_of(const NamReport& report, bool maps) {
   return addresses;
 }
 
+/// Where the manager knows the memory node to be now: it may have come back at another port.
+std::vector<control::Address> found_by_manager(ClientLink& manager, std::uint32_t index, bool maps) {
+  std::vector<control::Address> addresses;
+  const auto reports = manager.ask<reply::Nams>(request::Nams{});
+  if (!reports) {
+    log::debug("where is NAM {}? {}", index, reports.error().message);
+    return addresses;
+  }
+  const auto report = std::ranges::find(*reports, index, &NamReport::index);
+  if (report == reports->end() || !report->reachable) return addresses;
+  for (const std::string& text : addresses_of(*report, maps))
+    if (auto address = control::Address::parse(text)) addresses.push_back(std::move(*address));
+  return addresses;
+}
+
 Error no_such_nam(std::uint32_t index, const std::vector<NamReport>& known) {
   std::string indices;
   for (const NamReport& report : known) indices += fmt::format("{}{}", indices.empty() ? "" : ", ", report.index);
@@ -43,6 +58,7 @@ Result<Service*> Client::nam(std::uint32_t index) {
   for (const std::string& text : addresses_of(*report, maps())) {
     ClientOptions options = link_->options();
     PSNAM_TRY(options.address, control::Address::parse(text));
+    options.elsewhere = [manager = link_, index, maps = maps()] { return found_by_manager(*manager, index, maps); };
     // The path of a socket says nothing on other hosts, and may lead to another server there.
     auto client = connect(std::move(options));
     if (client && (*client)->link_->server().store == report->store) {

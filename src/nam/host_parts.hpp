@@ -14,6 +14,7 @@
 #include "nam/membership.hpp"
 #include "nam/memory_table.hpp"
 #include "nam/nam_table.hpp"
+#include "nam/parity_jobs.hpp"
 #include "nam/request.hpp"
 #include "nam/request_meter.hpp"
 #include "nam/session_memory.hpp"
@@ -33,6 +34,7 @@ struct HostParts {
   SessionTable sessions;
   MemoryTable memory;
   FabricSource fabric;
+  ParityJobs parity{helpers};  ///< worked on by helpers, which end before it does
   Helpers helpers{kMostHelpers};
   NamTable nams;                           ///< of a manager
   std::unique_ptr<Membership> membership;  ///< of a memory node

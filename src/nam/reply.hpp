@@ -74,9 +74,14 @@ struct Joined {
 };
 using Nams = std::vector<NamReport>;
 
+/// How far the work on a parity set is.
+struct Parity {
+  std::optional<ParityDone> done;
+};
+
 using Any =
     std::variant<Error, Done, Flag, Number, Text, Window, Allocation, WindowUse, AllocationUse, Windows, Allocations,
-                 Range, Fabric, Bytes, StoreSummary, Collected, Findings, Value, Joined, Nams, Agent>;
+                 Range, Fabric, Bytes, StoreSummary, Collected, Findings, Value, Joined, Nams, Agent, Parity>;
 
 [[nodiscard]] std::vector<std::byte> encode(const Any& reply);
 /// Code::corrupt.

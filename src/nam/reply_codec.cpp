@@ -2,6 +2,7 @@
 #include <array>
 
 #include "nam/control_fields.hpp"
+#include "nam/parity_codec.hpp"
 #include "nam/reply.hpp"
 
 namespace psnam::nam::reply {
@@ -271,6 +272,8 @@ Nams get(capnp::List<schema::Nam>::Reader in, Fields& fields) {
   return to;
 }
 
+void put(Builder out, const Parity& from) { codec::put_parity(out, from); }
+
 Any get_record(Reader in, Fields& fields) {
   switch (in.which()) {
     case schema::Reply::WINDOW:
@@ -300,6 +303,8 @@ Any get_record(Reader in, Fields& fields) {
       return get(in.getNams(), fields);
     case schema::Reply::AGENT:
       return get(in.getAgent(), fields);
+    case schema::Reply::PARITY:
+      return codec::parity_of(in.getParity(), fields);
     default:
       break;
   }

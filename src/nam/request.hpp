@@ -17,6 +17,7 @@
 
 #include "backends/indivisible.hpp"
 #include "base/result.hpp"
+#include "nam/parity_service.hpp"
 #include "nam/service.hpp"
 
 namespace psnam::nam::request {
@@ -211,13 +212,38 @@ struct DecideWindows {
   std::vector<format::Uuid> windows;
 };
 
-using Any = std::variant<CreateWindow, SetConsistency, FindWindow, GetWindow, OpenWindow, Duplicate, Close, Allocate,
-                         SetAllocationConsistency, OpenAllocation, GetAllocation, FindAllocation, FreeAllocation,
-                         ListAllocations, Publish, LookUp, Unpublish, CreateMemory, OpenRange, ReserveRange, Persist,
-                         ForgetMemory, OpenFabric, CreateControl, OpenControl, DropControl, OpenLocks,
-                         OpenNotifications, PostNotification, TakeNotification, CountNotifications, OpenAgent,
-                         CloseAgent, Lock, Unlock, Execute, Reopen, Summary, ListWindows, RemoveWindow, SetCapacity,
-                         Collect, Check, CountUsers, Statistics, JoinNam, Nams, RemoveNam, DecideWindows>;
+/// One member of a parity set gives its data, or takes them.
+struct JoinParity {
+  std::uint64_t allocation_id = 0;
+  std::uint64_t attempt = 0;
+  ParityWork work = ParityWork::encode;
+  std::uint64_t version = 0;
+  parity::Note note{};
+  std::uint32_t member = 0;
+  bool lost = false;
+  std::string provider;
+  std::string address;
+  ExportedPart data;
+  ExportedPart checksums;
+};
+struct AwaitParity {
+  std::uint64_t allocation_id = 0;
+  std::uint64_t attempt = 0;
+  std::uint64_t wait_us = 0;
+};
+struct LeaveParity {
+  std::uint64_t allocation_id = 0;
+  std::uint64_t attempt = 0;
+};
+
+using Any =
+    std::variant<CreateWindow, SetConsistency, FindWindow, GetWindow, OpenWindow, Duplicate, Close, Allocate,
+                 SetAllocationConsistency, OpenAllocation, GetAllocation, FindAllocation, FreeAllocation,
+                 ListAllocations, Publish, LookUp, Unpublish, CreateMemory, OpenRange, ReserveRange, Persist,
+                 ForgetMemory, OpenFabric, CreateControl, OpenControl, DropControl, OpenLocks, OpenNotifications,
+                 PostNotification, TakeNotification, CountNotifications, OpenAgent, CloseAgent, Lock, Unlock, Execute,
+                 Reopen, Summary, ListWindows, RemoveWindow, SetCapacity, Collect, Check, CountUsers, Statistics,
+                 JoinNam, Nams, RemoveNam, DecideWindows, JoinParity, AwaitParity, LeaveParity>;
 
 /// By the index of Any.
 inline constexpr std::array<std::string_view, std::variant_size_v<Any>> kNames{"create_window",
@@ -268,7 +294,10 @@ inline constexpr std::array<std::string_view, std::variant_size_v<Any>> kNames{"
                                                                                "join_nam",
                                                                                "nams",
                                                                                "remove_nam",
-                                                                               "decide_windows"};
+                                                                               "decide_windows",
+                                                                               "join_parity",
+                                                                               "await_parity",
+                                                                               "leave_parity"};
 
 [[nodiscard]] std::vector<std::byte> encode(const Any& request);
 /// Code::corrupt; Code::unsupported for a request of a later version.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "nam/control_fields.hpp"
+#include "nam/parity_codec.hpp"
 #include "nam/request.hpp"
 
 namespace psnam::nam::request {
@@ -324,6 +325,10 @@ DecideWindows windows_of(capnp::Data::Reader in, Fields& fields) {
   return to;
 }
 
+void put(Builder out, const JoinParity& from) { codec::put_parity(out, from); }
+void put(Builder out, const AwaitParity& from) { codec::put_parity(out, from); }
+void put(Builder out, const LeaveParity& from) { codec::put_parity(out, from); }
+
 template <class Range>
 Range range_of(schema::Range::Reader in) {
   return {.root_id = in.getRootId(), .offset_bytes = in.getOffsetBytes(), .bytes = in.getBytes()};
@@ -414,6 +419,19 @@ Any get_memory_request(Reader in, Fields& fields) {
   }
 }
 
+Any get_parity_request(Reader in, Fields& fields) {
+  switch (in.which()) {
+    case schema::Request::JOIN_PARITY:
+      return codec::join_of(in.getJoinParity(), fields);
+    case schema::Request::AWAIT_PARITY:
+      return codec::await_of(in.getAwaitParity());
+    case schema::Request::LEAVE_PARITY:
+      return codec::leave_of(in.getLeaveParity());
+    default:
+      return get_memory_request(in, fields);
+  }
+}
+
 Any get_agent_request(Reader in, Fields& fields) {
   switch (in.which()) {
     case schema::Request::OPEN_NOTIFICATIONS:
@@ -437,7 +455,7 @@ Any get_agent_request(Reader in, Fields& fields) {
     case schema::Request::EXECUTE:
       return get(in.getExecute(), fields);
     default:
-      return get_memory_request(in, fields);
+      return get_parity_request(in, fields);
   }
 }
 

@@ -30,6 +30,7 @@
 #include "base/system.hpp"
 #include "format/catalog.hpp"
 #include "nam/lock_kind.hpp"
+#include "nam/parity_service.hpp"
 #include "nam/statistics.hpp"
 
 namespace psnam::backends {
@@ -329,7 +330,8 @@ class Service : public WindowService,
                 public AllocationService,
                 public NameService,
                 public MemoryStore,
-                public AdministrationService {
+                public AdministrationService,
+                public ParityService {
  public:
   /// Who this service is, for the record of a window.
   [[nodiscard]] virtual format::NodeRecord node() const = 0;

@@ -11,10 +11,12 @@ namespace psnam::nam {
 Session::Session(HostParts& parts, const control::Peer& peer, std::uint64_t session)
     : parts_{parts},
       local_{peer.local},
+      peer_ip_{peer.ip},
       own_ip_{peer.own_ip},
       shown_{peer.shown},
       hold_{std::make_shared<SessionHold>(
-          Caller{.uid = peer.uid, .gids = peer.gids, .gid = peer.gid, .pid = peer.pid, .session = session})},
+          Caller{.uid = peer.uid, .gids = peer.gids, .gid = peer.gid, .pid = peer.pid, .session = session}, peer.ip,
+          peer.own_ip)},
       store_{parts.store->as(hold_->caller)} {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   hold_->facts = {
@@ -68,6 +70,7 @@ void Session::handle(control::Message message, control::Reply reply) {
 
 void Session::closed(bool goodbye) {
   log::debug("session {:x} has ended{}", number(), goodbye ? "" : " without a goodbye");
+  parts_.parity.leave(number());
   // First what its client could still write to, then what was its own.
   hold_->memory.close();
   std::vector<std::shared_ptr<ServedAgent>> agents;

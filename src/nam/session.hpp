@@ -105,6 +105,11 @@ class Session final : public control::SessionHandler {
   [[nodiscard]] Result<reply::Object> object_of(const SharedUse& use);
   Answered give_range(const GrantedRange& range, const SharedUse& use, bool remote);
 
+  // session_parity.cpp
+  Answered answer(const request::JoinParity& request);
+  Answered answer(const request::LeaveParity& request);
+  void serve(const request::AwaitParity& request, const Later& later);
+
   // session_waits.cpp
   Answered answer(const request::CloseAgent& request);
   void serve(const request::PostNotification& request, const Later& later);
@@ -124,6 +129,7 @@ class Session final : public control::SessionHandler {
 
   HostParts& parts_;
   const bool local_;
+  const std::string peer_ip_;
   const std::string own_ip_;
   const std::string shown_;
   std::shared_ptr<SessionHold> hold_;

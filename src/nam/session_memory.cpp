@@ -15,6 +15,22 @@ Result<backends::FabricServer*> FabricSource::server() {
   return server_.get();
 }
 
+Result<std::shared_ptr<backends::FabricClient>> FabricSource::connect(const std::string& provider,
+                                                                      const std::string& address,
+                                                                      const std::string& local_address) {
+  std::shared_ptr<backends::Fabric> fabric;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!fabric_) {
+      PSNAM_TRY(fabric_, backends::load_fabric(module_));
+    }
+    fabric = fabric_;
+  }
+  backends::FabricOptions options = options_;
+  if (!local_address.empty()) options.local_address = local_address;
+  return fabric->connect(options, provider, address);
+}
+
 std::string FabricSource::provider() const {
   const std::lock_guard lock{mutex_};
   return server_ ? server_->provider() : std::string{};

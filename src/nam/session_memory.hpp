@@ -29,6 +29,10 @@ class FabricSource {
       : options_{std::move(options)}, module_{std::move(module)} {}
   /// The server; an error is tried anew the next time.
   [[nodiscard]] Result<backends::FabricServer*> server();
+  /// A connection to an endpoint of a client, whose memory this side reads and writes.
+  [[nodiscard]] Result<std::shared_ptr<backends::FabricClient>> connect(const std::string& provider,
+                                                                        const std::string& address,
+                                                                        const std::string& local_address);
   /// Empty until somebody needed it.
   [[nodiscard]] std::string provider() const;
 

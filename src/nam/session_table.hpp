@@ -16,6 +16,7 @@
 
 #include "base/result.hpp"
 #include "nam/access.hpp"
+#include "nam/member_links.hpp"
 #include "nam/served_agent.hpp"
 #include "nam/service.hpp"
 #include "nam/session_memory.hpp"
@@ -32,12 +33,15 @@ struct SessionFacts {
 
 /// What a session holds beside its uses. Shared by the session and those who end its uses.
 struct SessionHold {
-  explicit SessionHold(Caller session_caller) : caller{std::move(session_caller)} {}
+  /// `peer_ip`, `own_ip`: of the control connection; empty over the Unix socket.
+  explicit SessionHold(Caller session_caller, std::string peer_ip = {}, std::string own_ip = {})
+      : caller{std::move(session_caller)}, links{std::move(peer_ip), std::move(own_ip)} {}
 
   const Caller caller;
   SessionFacts facts = {};  ///< complete before others see the hold
   std::atomic<std::uint64_t> requests{0};
   SessionMemory memory;
+  MemberLinks links;
   std::mutex mutex;                                                    ///< for what follows
   std::map<std::uint64_t, std::shared_ptr<ServedAgent>> agents;        ///< by random numbers
   std::map<std::uint64_t, std::shared_ptr<NotificationQueue>> queues;  ///< by allocation

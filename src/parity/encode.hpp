@@ -41,6 +41,9 @@ struct MemberData {
 /// member the attempt is lost and another is begun when all have returned.
 [[nodiscard]] Status encode_member(Area& area, const Attempt& attempt, const MemberData& data, Deadline deadline);
 
+/// The copies that `data` asks for, and the checksum of each block, without any parity.
+[[nodiscard]] std::vector<std::uint32_t> copy_member(const MemberData& data, std::uint32_t block_bytes);
+
 struct EncodeReport {
   std::uint64_t version = 0;
   std::uint64_t stripes = 0;

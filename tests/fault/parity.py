@@ -1,5 +1,6 @@
 """Kills a job that makes checkpoints by parity at random instants, one rank or all of it, and sees that the next job gets back what was
-committed last. parity.py PROGRAM STORE_TOOL [KILLS [SEED]]"""
+committed last. With a manager its memory is reached over the fabric, so that it makes the parity, and it is killed too.
+parity.py PROGRAM STORE_TOOL [KILLS [SEED [NAMD]]]"""
 
 import collections
 import os
@@ -48,26 +49,36 @@ def kill_once(site, board, victim, rng, parities):
     restored = board.restored
     job = site.start(RANKS, program(victim, board, 1_000_000, rng.randrange(RANKS), parities))
     end = time.monotonic() + LIMIT_S
-    # Some die while they get their data back.
-    while board.restored == restored and not (rng.random() < 0.003 and 1 in board.phases):
+    # Some die while they get their data back, which begins with connecting where there is a manager.
+    early = 0.0003 if site.manager else 0.003
+    while board.restored == restored and not (rng.random() < early and 1 in board.phases):
         assert time.monotonic() < end and job.poll() is None, Site.wait(job, 1).output
         PAUSE.wait(0.0005)
     PAUSE.wait(rng.random() * 0.25)
     assert job.poll() is None, Site.wait(job, 1).output
     phase = PHASES[board.phases[0]]
     pids = board.pids
-    for pid in pids if rng.random() < 0.5 else [rng.choice(pids)]:
-        os.kill(pid, signal.SIGKILL)
+    of_manager = site.manager is not None and rng.random() < 0.3
+    if of_manager:
+        site.manager.kill()
+    else:
+        for pid in pids if rng.random() < 0.5 else [rng.choice(pids)]:
+            os.kill(pid, signal.SIGKILL)
     result = Site.wait(job, LIMIT_S)
     assert not result.timed_out, "the job hangs\n" + result.output
+    if of_manager:
+        assert result.returncode != 0, "nobody missed the manager\n" + result.output
+        assert "the data are wrong" not in result.output, result.output
+        site.manager.start()
+        return "manager"
     assert "Failure" not in result.output, result.output
     return phase
 
 
-def main(victim, store_tool, kills="20", seed="20261126"):
+def main(victim, store_tool, kills="20", seed="20261126", namd=None):
     rng = random.Random(int(seed))
     for parities in (1, 2):
-        with Site() as site:
+        with Site(namd=namd, paths=("fabric", "mixed")[parities - 1] if namd else None) as site:
             board = Board(site.folder)
             died_in = collections.Counter(kill_once(site, board, victim, rng, parities) for _ in range(int(kills) // 2))
             board.begin_job()

@@ -44,7 +44,7 @@ class Parity : public ::testing::Test {
       const int is_done = done == 0;
       MPI_Allreduce(&is_done, &all_done, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
       if (all_done == 0) continue;
-      EXPECT_TRUE(mine == wanted) << "version " << version;
+      EXPECT_TRUE(mine == wanted) << "the data are wrong: version " << version;
       return version;
     }
     if (told != 0) ADD_FAILURE() << "neither version " << told << " nor the next is there: " << nam_strerror();
@@ -72,7 +72,11 @@ TEST_F(Parity, SavesUntilItIsKilled) {
     const Bytes mine = data(++version);
     MPI_Barrier(MPI_COMM_WORLD);
     is_in(ParityPhase::checkpoint);
-    ASSERT_EQ(nam_checkpoint_sync(mine.data(), mine.size(), set), 0) << nam_strerror();
+    if (nam_checkpoint_sync(mine.data(), mine.size(), set) != 0) {
+      ADD_FAILURE() << nam_strerror();
+      // Others may have heard that the version is complete, and wait for this rank.
+      MPI_Abort(MPI_COMM_WORLD, 1);
+    }
     if (rank_ == 0) board_->committed.store(version);
     MPI_Barrier(MPI_COMM_WORLD);
   }

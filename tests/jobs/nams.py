@@ -137,6 +137,7 @@ def lost_node(nams):
         assert refused.returncode == 1 and "nams.survivor" in refused.stderr, refused
         job.go_on()
         job.expect("back")
+        lost.move()  # where those who have used it look for it in vain
         lost.start()
         until("NAM 1 is back", lambda: nams.indices() == [0, 1, 2])
         job.go_on()

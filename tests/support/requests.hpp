@@ -99,7 +99,20 @@ inline std::vector<nam::request::Any> every_request() {
                                        .software_version = "6"},
                                        Nams{},
                                        RemoveNam{3, true},
-                                       DecideWindows{{format::Uuid{{1}}, format::Uuid{{2}}}}})
+                                       DecideWindows{{format::Uuid{{1}}, format::Uuid{{2}}}},
+                                       JoinParity{.allocation_id = 1,
+                                       .attempt = 2,
+                                       .work = nam::ParityWork::rebuild,
+                                       .version = 3,
+                                       .note = {4},
+                                       .member = 5,
+                                       .lost = true,
+                                       .provider = "net",
+                                       .address = "an address",
+                                       .data = {6, 7, 8},
+                                       .checksums = {9, 10, 12}},
+                                       AwaitParity{1, 2, 10},
+                                       LeaveParity{1, 2}})
     all.push_back(std::move(request));
   return all;
 }

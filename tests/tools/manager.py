@@ -133,6 +133,12 @@ class Manager:
         self.process.wait(END_LIMIT_S)
         self.process = None
 
+    def move(self):
+        """When it starts the next time it is at other addresses."""
+        assert self.process is None, "namd runs"
+        self.port = 0
+        self.socket += ".moved"
+
     def restart(self):
         """Begins again on the same store and addresses."""
         if self.process is not None:

@@ -71,6 +71,49 @@ TEST(Requests, AListThatIsTooLongForItsMessageIsRefused) {
   EXPECT_TRUE(refused);
 }
 
+TEST(Requests, AMemberOfAParitySetComesBackWithAllThatItSays) {
+  const auto all = every_request();
+  const auto& sent = std::get<nam::request::JoinParity>(all[all.size() - 3]);
+  const auto back = nam::request::decode(nam::request::encode(sent));
+  ASSERT_TRUE(back) << back.error().message;
+  const auto& got = std::get<nam::request::JoinParity>(*back);
+  EXPECT_EQ(got.work, sent.work);
+  EXPECT_EQ(got.note, sent.note);
+  EXPECT_EQ(got.member, sent.member);
+  EXPECT_EQ(got.lost, sent.lost);
+  EXPECT_EQ(got.provider, sent.provider);
+  EXPECT_EQ(got.address, sent.address);
+  EXPECT_EQ(got.data, sent.data);
+  EXPECT_EQ(got.checksums, sent.checksums);
+}
+
+TEST(Requests, AnEndpointWithAnEndlessAddressIsRefused) {
+  nam::request::JoinParity join;
+  join.address = std::string(4096, 'x');
+  EXPECT_FALSE(nam::request::decode(nam::request::encode(join)));
+  join.address.clear();
+  join.provider = std::string(4096, 'x');
+  EXPECT_FALSE(nam::request::decode(nam::request::encode(join)));
+}
+
+TEST(Replies, HowFarParityIsComesBackAsItWas) {
+  const auto waiting = nam::reply::decode(nam::reply::encode(nam::reply::Parity{}));
+  ASSERT_TRUE(waiting);
+  EXPECT_FALSE(std::get<nam::reply::Parity>(*waiting).done);
+  nam::ParityDone done{.version = 1, .stripes = 2, .stripes_kept = 3, .bytes_read = 4, .rebuilt = {5}, .repaired = {}};
+  for (std::uint32_t block = 0; block < nam::ParityDone::kMostRepaired + 5; ++block)
+    done.repaired.push_back({6, block});
+  const auto over = nam::reply::decode(nam::reply::encode(nam::reply::Parity{done}));
+  ASSERT_TRUE(over) << over.error().message;
+  const auto& got = std::get<nam::reply::Parity>(*over).done;
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->stripes_kept, 3U);
+  EXPECT_EQ(got->bytes_read, 4U);
+  EXPECT_EQ(got->rebuilt, done.rebuilt);
+  done.repaired.resize(nam::ParityDone::kMostRepaired);
+  EXPECT_EQ(got->repaired, done.repaired);
+}
+
 TEST(Replies, AnErrorKeepsCodeMessageAndDetail) {
   for (const Code code : {Code::access, Code::no_memory, Code::peer_lost, Code::unsupported, Code::quota}) {
     const auto back = nam::reply::decode(nam::reply::encode(Error{code, "why", 28}));
