@@ -1,7 +1,8 @@
 /* The producer: heat diffusion on a plate, computed by any number of ranks, written time-step by time-step into a
  * persistent window that is still there when this job has ended.
  *
- * A plain MPI program. Halo exchange is MPI_Isend and MPI_Irecv; what makes it a user of PSNAM is the info keys of
+ * A plain MPI program; heat_producer_restartable, compiled from the same source, saves checkpoints as well
+ * (heat_checkpoint.h). Halo exchange is MPI_Isend and MPI_Irecv; what makes it a user of PSNAM is the info keys of
  * allocate_window(). README.md tells the story, heat_format.h what stands in the window. */
 #include <getopt.h>
 #include <mpi.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "example_common.h"
+#include "heat_checkpoint.h"
 #include "heat_format.h"
 
 #define PROGRAM          "heat_producer"
@@ -22,6 +24,7 @@ struct options {
   const char* structure;
   const char* manifestation;
   int help;
+  struct heat_checkpoint checkpoint;
 };
 
 /* The plate as this rank sees it: its block with one row or column of neighbours' cells on each side. */
@@ -49,7 +52,13 @@ static const char kUsage[] =
     "  --every K          write each K-th time-step, and the start, into the window (200)\n"
     "  --service NAME     publish the window under this name (heat)\n"
     "  --structure S      raw_and_flat, managed_contiguous or managed_distributed (managed_distributed)\n"
-    "  --manifestation M  libnam or pershm (libnam)\n";
+    "  --manifestation M  libnam or pershm (libnam)\n"
+#ifdef HEAT_CHECKPOINTS
+    "  --checkpoint-every N    save each N-th time-step, and go on from the last one that was saved (0: no)\n"
+    "  --checkpoint-name NAME  of the series of checkpoints (heat)\n"
+    "  --checkpoint-set N      most ranks that share their parity (0: all)\n"
+#endif
+    ;
 
 static const char* parse_size(const char* text, struct options* o) {
   char* end = NULL;
@@ -82,6 +91,18 @@ static const char* parse_one(int option, const char* text, struct options* o) {
       o->manifestation = text;
       return strcmp(text, "libnam") == 0 || strcmp(text, "pershm") == 0 ? NULL
                                                                         : "--manifestation wants libnam or pershm";
+#ifdef HEAT_CHECKPOINTS
+    case 'c':
+      return example_parse_number(text, 0, 100000000, &o->checkpoint.every)
+                 ? NULL
+                 : "--checkpoint-every wants a number from 0 to 100000000";
+    case 'N':
+      o->checkpoint.name = text;
+      return *text != '\0' ? NULL : "--checkpoint-name wants a name";
+    case 'S':
+      return example_parse_number(text, 0, 255, &o->checkpoint.set_size) ? NULL
+                                                                         : "--checkpoint-set wants a number up to 255";
+#endif
     default:
       o->help = 1;
       return NULL;
@@ -96,6 +117,11 @@ static int parse_options(int argc, char** argv, int rank, struct options* o) {
                                            {"service", required_argument, NULL, 'v'},
                                            {"structure", required_argument, NULL, 't'},
                                            {"manifestation", required_argument, NULL, 'm'},
+#ifdef HEAT_CHECKPOINTS
+                                           {"checkpoint-every", required_argument, NULL, 'c'},
+                                           {"checkpoint-name", required_argument, NULL, 'N'},
+                                           {"checkpoint-set", required_argument, NULL, 'S'},
+#endif
                                            {"help", no_argument, NULL, 'h'},
                                            {NULL, 0, NULL, 0}};
   const char* error = NULL;
@@ -324,7 +350,9 @@ static MPI_Win allocate_window(int64_t bytes, const struct options* o) {
   MPI_Info_set(info, "psnam_manifestation", value);
   snprintf(value, sizeof value, "psnam_structure_%s", o->structure);
   MPI_Info_set(info, "psnam_structure", value);
-  MPI_Info_set(info, "psnam_consistency", "psnam_consistency_persistent");
+  /* One that a later job fills again is kept when it is full, so that a killed job leaves none. */
+  MPI_Info_set(info, "psnam_consistency",
+               o->checkpoint.every != 0 ? "psnam_consistency_volatile" : "psnam_consistency_persistent");
   MPI_Win_allocate((MPI_Aint)bytes, 1, info, MPI_COMM_WORLD, &base, &win);
   MPI_Info_free(&info);
   return win;
@@ -354,28 +382,110 @@ static void write_descriptions(MPI_Win win, const struct heat_header* header, co
   MPI_Win_fence(0, win);
 }
 
-/* Each rank puts its block, without the borders, where the descriptions say; the epoch is open before and after. */
-static void write_frame(MPI_Win win, const struct plate* p, const struct heat_block* mine, int64_t frame) {
+/* Each rank puts `cells` cells of `type` at `from` where the descriptions say; the epoch is open before and after. */
+static void write_cells(MPI_Win win, int rank, const struct heat_block* mine, int64_t frame, const double* from,
+                        int count, MPI_Datatype type) {
   const int cells = (int)(mine->nx * mine->ny);
   const MPI_Aint at = (MPI_Aint)(mine->offset + frame * cells * (int64_t)sizeof(double));
   const int64_t written = frame + 1;
-  MPI_Put(cell(p, 0, 0), 1, p->interior, (int)mine->target, at, cells, MPI_DOUBLE, win);
-  if (p->rank == 0) {
+  MPI_Put(from, count, type, (int)mine->target, at, cells, MPI_DOUBLE, win);
+  if (rank == 0) {
     MPI_Put(&written, 1, MPI_INT64_T, 0, offsetof(struct heat_header, frames_written), 1, MPI_INT64_T, win);
   }
   MPI_Win_fence(0, win);
 }
 
+/* The block as it is now, without the borders. */
+static void write_frame(MPI_Win win, const struct plate* p, const struct heat_block* mine, int64_t frame) {
+  write_cells(win, p->rank, mine, frame, cell(p, 0, 0), 1, p->interior);
+}
+
+/* ---- Checkpoints ---- */
+
+#ifdef HEAT_CHECKPOINTS
+
+static int64_t cells_of(const struct plate* p) { return (int64_t)p->width * (p->block.ny + 2); }
+
+/* The time-step to go on from. What was written before is written again, into the window of this job. */
+static long go_on(MPI_Win win, struct plate* p, struct options* o, const struct heat_block* mine) {
+  struct heat_checkpoint* const c = &o->checkpoint;
+  const int64_t frame_cells = mine->nx * mine->ny;
+  if (c->every == 0) {
+    return 0;
+  }
+  const long step = (long)heat_checkpoint_begin(c, p->now, cells_of(p), o->steps / o->every + 1, frame_cells);
+  if (step != 0) {
+    for (long frame = 0; frame <= step / o->every; ++frame) {
+      write_cells(win, p->rank, mine, frame, c->frames + frame * frame_cells, (int)frame_cells, MPI_DOUBLE);
+    }
+  }
+  if (step != 0 && p->rank == 0) {
+    printf(PROGRAM ": goes on from step %ld\n", step);
+  }
+  return step;
+}
+
+static void keep_frame(const struct plate* p, struct heat_checkpoint* c, int64_t frame) {
+  if (c->every == 0) {
+    return;
+  }
+  for (int y = 0; y < (int)p->block.ny; ++y) {
+    memcpy(c->frames + frame * c->frame_cells + y * p->block.nx, cell(p, 0, y), (size_t)p->block.nx * sizeof(double));
+  }
+}
+
+static void save(const struct plate* p, struct heat_checkpoint* c, long step, long first) {
+  if (c->every == 0 || step == first || step % c->every != 0) {
+    return;
+  }
+  heat_checkpoint_save(c, p->now, cells_of(p), step);
+  if (p->rank == 0) {
+    printf(PROGRAM ": saved step %ld\n", step);
+  }
+}
+
+/* All is in the window: it is kept, and what was saved is not needed any more. */
+static void finish(MPI_Win win, struct heat_checkpoint* c) {
+  MPI_Info info = MPI_INFO_NULL;
+  if (c->every == 0) {
+    return;
+  }
+  heat_checkpoint_end(c);
+  MPI_Info_create(&info);
+  MPI_Info_set(info, "psnam_consistency", "psnam_consistency_persistent");
+  MPI_Win_set_info(win, info);
+  MPI_Info_free(&info);
+}
+
+#else
+
+static long go_on(MPI_Win win, struct plate* p, struct options* o, const struct heat_block* mine) {
+  (void)win, (void)p, (void)o, (void)mine;
+  return 0;
+}
+static void keep_frame(const struct plate* p, struct heat_checkpoint* c, int64_t frame) {
+  (void)p, (void)c, (void)frame;
+}
+static void save(const struct plate* p, struct heat_checkpoint* c, long step, long first) {
+  (void)p, (void)c, (void)step, (void)first;
+}
+static void finish(MPI_Win win, struct heat_checkpoint* c) { (void)win, (void)c; }
+
+#endif
+
 /* ---- The run ---- */
 
-static void compute_and_write(MPI_Win win, struct plate* p, const struct options* o, const struct heat_block* mine) {
-  for (long step = 0;; ++step) {
+static void compute_and_write(MPI_Win win, struct plate* p, struct options* o, const struct heat_block* mine) {
+  const long first = go_on(win, p, o, mine);
+  for (long step = first;; ++step) {
     if (step % o->every == 0) {
       write_frame(win, p, mine, step / o->every);
+      keep_frame(p, &o->checkpoint, step / o->every);
     }
     if (step == o->steps) {
       break;
     }
+    save(p, &o->checkpoint, step, first);
     advance(p);
   }
   MPI_Win_fence(MPI_MODE_NOSUCCEED, win);
@@ -409,34 +519,36 @@ static int publish(MPI_Win win, const char* name, const char* service, int rank)
   return code == MPI_SUCCESS;
 }
 
-static int run(struct plate* p, const struct options* o) {
+static int run(struct plate* p, struct options* o) {
   char name[MPI_MAX_PORT_NAME] = "";
   const struct heat_header header = describe(p, o);
   struct heat_block* blocks = place_blocks(p, o, &header);
   const int64_t bytes = bytes_of_region(p->rank, &header, blocks);
   int64_t all_bytes = 0;
   MPI_Win win = allocate_window(bytes, o);
-  window_name(win, name);
   MPI_Reduce(&bytes, &all_bytes, 1, MPI_INT64_T, MPI_SUM, 0, MPI_COMM_WORLD);
   if (p->rank == 0) {
-    printf(PROGRAM ": window '%s' of %.1f MB: %s, %s\n", name, (double)all_bytes / 1e6, o->manifestation, o->structure);
+    printf(PROGRAM ": a window of %.1f MB: %s, %s\n", (double)all_bytes / 1e6, o->manifestation, o->structure);
   }
   write_descriptions(win, &header, blocks, p->rank);
   compute_and_write(win, p, o, &blocks[p->rank]);
   if (p->rank == 0) {
     printf(PROGRAM ": %ld steps computed, %ld frames written\n", o->steps, (long)header.frames);
   }
+  finish(win, &o->checkpoint);
+  window_name(win, name);
   const int published = publish(win, name, o->service, p->rank);
   MPI_Win_free(&win);
   free(blocks);
   if (published && p->rank == 0) {
-    printf(PROGRAM ": published as '%s'; this job ends, the window stays\n", o->service);
+    printf(PROGRAM ": window '%s' published as '%s'; this job ends, the window stays\n", name, o->service);
   }
   return published ? EXIT_SUCCESS : EXAMPLE_EXIT_FAILED;
 }
 
 int main(int argc, char** argv) {
-  struct options o = {160, 100, 2000, 200, "heat", "managed_distributed", "libnam", 0};
+  struct options o = {
+      160, 100, 2000, 200, "heat", "managed_distributed", "libnam", 0, {0, "heat", 0, 0, NULL, 0, NULL}};
   struct plate p = {0};
   int rank = 0;
   int code = EXIT_SUCCESS;

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "capi/records.hpp"
+#include "checkpoint/uses.hpp"
 
 namespace psnam::capi {
 namespace {
@@ -66,7 +67,7 @@ std::unique_ptr<checkpoint::AreaRecords> area_records(std::vector<std::int32_t> 
 
 Result<std::vector<AreaTicket>> find_areas(const ServicePointer& nam, const WantedSet& wanted) {
   // What a job that was killed had in use is not in use.
-  PSNAM_CHECK(nam->collect().status());
+  PSNAM_CHECK(checkpoint::release_leftovers(*nam));
   PSNAM_TRY(const auto reports, nam->allocations());
   std::map<std::array<std::uint8_t, 16>, Found> sets;
   std::size_t of_others = 0, in_use = 0;
@@ -81,7 +82,7 @@ Result<std::vector<AreaTicket>> find_areas(const ServicePointer& nam, const Want
       ++of_others;
       continue;
     }
-    if (!report.uses.empty()) {
+    if (checkpoint::count_jobs(report) != 0) {
       ++in_use;
       continue;
     }

@@ -147,7 +147,7 @@ std::uint64_t Files::bytes_of_all(const VersionKey& key) const {
   return bytes;
 }
 
-Status Files::write(const CopyView& copy, std::atomic<std::uint64_t>* written_bytes) const {
+Status Files::add(const CopyView& copy, std::atomic<std::uint64_t>* written_bytes) const {
   const VersionKey key = copy.version();
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
@@ -161,7 +161,13 @@ Status Files::write(const CopyView& copy, std::atomic<std::uint64_t>* written_by
     ::unlink(unfinished.c_str());
     return written;
   }
+  return {};
+}
+
+Status Files::write(const CopyView& copy, std::atomic<std::uint64_t>* written) const {
+  PSNAM_CHECK(add(copy, written));
   const auto all = versions();
+  std::error_code error;
   for (std::size_t index = kKept; index < all.size(); ++index) std::filesystem::remove(path_of(all[index]), error);
   return {};
 }

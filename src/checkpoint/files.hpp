@@ -25,6 +25,8 @@ class Files {
   /// The copy becomes a file, on the disk when it returns. Of this rank's older files one stays. The copy is not
   /// written meanwhile. `written`, if there is one, grows with the bytes that are.
   Status write(const CopyView& copy, std::atomic<std::uint64_t>* written = nullptr) const;
+  /// As write(), and all older files stay.
+  Status add(const CopyView& copy, std::atomic<std::uint64_t>* written = nullptr) const;
   /// The content, verified: Code::corrupt if it is not as it was written, and Code::system.
   [[nodiscard]] Result<std::vector<std::byte>> read(const VersionKey& key, CopyOwner& owner) const;
   Status remove_all() const;

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "checkpoint/file_survey.hpp"
 #include "checkpoint/names.hpp"
+#include "checkpoint/uses.hpp"
 
 namespace psnam::checkpoint {
 namespace {
@@ -48,7 +49,7 @@ Result<std::unique_ptr<Former>> Former::of_files(const Team& team, const FormerP
 /// Of the node, as one of its processes finds them: rank, number and stamp of each.
 Result<std::vector<std::uint64_t>> Former::copies_here() const {
   std::vector<std::uint64_t> words;
-  PSNAM_CHECK(places_.store->collect().status());
+  PSNAM_CHECK(release_leftovers(*places_.store));
   PSNAM_TRY(const auto reports, places_.store->allocations());
   std::vector<std::string> names;
   for (const auto& report : reports) names.push_back(report.allocation.name);

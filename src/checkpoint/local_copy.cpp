@@ -32,6 +32,8 @@ bool fits(const CheckpointCopyHeader& header, std::size_t bytes) {
          header.payload_bytes <= bytes && shape_of(header).bytes() <= bytes;
 }
 
+Error corrupt(std::string why) { return Error{Code::corrupt, "the copy: " + std::move(why)}; }
+
 /// The magic is what readers look at first and writers write last.
 std::atomic_ref<std::uint32_t> magic_of(std::span<std::byte> memory) {
   return std::atomic_ref{*reinterpret_cast<std::uint32_t*>(memory.data())};
@@ -39,18 +41,30 @@ std::atomic_ref<std::uint32_t> magic_of(std::span<std::byte> memory) {
 
 }  // namespace
 
-std::optional<CheckpointCopyHeader> CopyView::header() const {
-  if (memory_.size() < format::kCheckpointPage || magic_of(memory_).load() != format::kCheckpointCopyMagic) return {};
+Result<CheckpointCopyHeader> CopyView::look() const {
+  if (memory_.size() < format::kCheckpointPage) return corrupt(fmt::format("it has {} bytes", memory_.size()));
+  const std::uint32_t magic = magic_of(memory_).load();
+  if (magic == 0) return Error{Code::name_not_found, "the copy has no version"};
+  if (magic != format::kCheckpointCopyMagic) return corrupt(fmt::format("it begins with {:#010x}", magic));
   CheckpointCopyHeader header{};
   std::memcpy(&header, memory_.data(), sizeof header);
-  if (header.checksum != header_checksum(header) || header.version < format::kCheckpointOldestVersion ||
-      header.version > format::kCheckpointVersion)
-    return {};
+  if (header.checksum != header_checksum(header)) return corrupt("the checksum of its header does not hold");
+  if (header.version < format::kCheckpointOldestVersion || header.version > format::kCheckpointVersion)
+    return corrupt(fmt::format("it is of format version {}", header.version));
   if (!std::ranges::equal(header.series, owner_.series.bytes) || header.ranks != owner_.ranks ||
-      header.rank != owner_.rank || !fits(header, memory_.size()))
-    return {};
-  if (parity::checksum(row_of(memory_, shape_of(header))) != header.row_checksum) return {};
+      header.rank != owner_.rank)
+    return corrupt(fmt::format("it is that of rank {} of {} of another series, or rank", header.rank, header.ranks));
+  if (!fits(header, memory_.size()))
+    return corrupt(fmt::format("{} bytes in blocks of {} do not fit into {}", header.payload_bytes, header.block_bytes,
+                               memory_.size()));
+  if (parity::checksum(row_of(memory_, shape_of(header))) != header.row_checksum)
+    return corrupt("its checksums are not those that were written");
   return header;
+}
+
+std::optional<CheckpointCopyHeader> CopyView::header() const {
+  auto found = look();
+  return found ? std::optional{*found} : std::nullopt;
 }
 
 VersionKey CopyView::version() const {
@@ -92,19 +106,21 @@ std::uint32_t CopyView::block_bytes() const {
   return found ? found->block_bytes : 0;
 }
 
-std::uint64_t CopyView::count_damaged() const {
+std::uint64_t CopyView::count_damaged() const { return header() ? damaged_blocks().size() : 1; }
+
+std::vector<std::uint64_t> CopyView::damaged_blocks() const {
+  std::vector<std::uint64_t> damaged;
   const auto found = header();
-  if (!found) return 1;
+  if (!found) return damaged;
   const CheckpointCopyShape shape = shape_of(*found);
   const auto row = row_of(memory_, shape);
   const auto bytes = payload();
-  std::uint64_t damaged = 0;
   for (std::uint64_t block = 0; block < shape.blocks(); ++block) {
     const std::uint64_t at = block * shape.block_bytes;
     std::uint32_t written = 0;
     std::memcpy(&written, row.data() + block * sizeof written, sizeof written);
     const auto length = std::min<std::uint64_t>(shape.block_bytes, bytes.size() - at);
-    damaged += parity::checksum(bytes.subspan(at, length)) != written ? 1U : 0U;
+    if (parity::checksum(bytes.subspan(at, length)) != written) damaged.push_back(block);
   }
   return damaged;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "checkpoint/area_memory.hpp"
@@ -30,7 +31,10 @@ class CopyView {
  public:
   CopyView(std::span<std::byte> memory, const CopyOwner& owner) noexcept : memory_{memory}, owner_{owner} {}
 
-  /// No version if the copy is not whole, as far as header and checksums tell, or somebody else's.
+  /// The header of a whole version, as far as header and checksums tell. Code::name_not_found as long as there is none,
+  /// Code::corrupt, saying why, for what is not as it was written, or somebody else's.
+  [[nodiscard]] Result<format::CheckpointCopyHeader> look() const;
+  /// No version if look() finds none.
   [[nodiscard]] VersionKey version() const;
   /// Of the whole version.
   [[nodiscard]] std::span<std::byte> payload() const;
@@ -39,6 +43,8 @@ class CopyView {
   [[nodiscard]] const std::uint32_t* checksums() const noexcept;
   [[nodiscard]] std::uint32_t block_bytes() const;
   /// Blocks of the payload that are not as they were written. Reads all of it.
+  [[nodiscard]] std::vector<std::uint64_t> damaged_blocks() const;
+  /// How many; 1 if there is no whole version.
   [[nodiscard]] std::uint64_t count_damaged() const;
 
   /// Whether it is known, from this copy alone, that its version was complete on all ranks.

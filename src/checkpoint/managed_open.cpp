@@ -12,6 +12,7 @@
 #include "checkpoint/leftovers.hpp"
 #include "checkpoint/managed.hpp"
 #include "checkpoint/names.hpp"
+#include "checkpoint/uses.hpp"
 #include "format/checkpoint_page.hpp"
 
 namespace psnam::checkpoint {
@@ -216,7 +217,7 @@ Status Managed::replace_former() {
 }
 
 Status Managed::open_parts() {
-  PSNAM_CHECK(store_->collect().status());
+  PSNAM_CHECK(release_leftovers(*store_));
   for (int index = 0; index < 2; ++index) {
     PSNAM_TRY(LocalCopy copy, LocalCopy::open(store_, {series_.id, series_.ranks(), rank()}, index));
     copies_.push_back(std::move(copy));

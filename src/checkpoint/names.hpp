@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,5 +34,16 @@ enum class CopyKind {
 [[nodiscard]] std::string area_prefix(const format::Uuid& series, std::uint32_t set);
 /// A name for a new area of it, never given before.
 [[nodiscard]] std::string new_area_name(const format::Uuid& series, std::uint32_t set);
+
+/// What such a name says.
+struct NameParts {
+  enum class Kind { series, copy, area };  // a partner's copy is one of the rank whose data it has
+  Kind kind = Kind::series;
+  std::string name;          ///< series: as the application calls it
+  std::string series;        ///< copy, area: the id of the series, 32 characters
+  std::uint32_t number = 0;  ///< series: the user; copy: the rank; area: the set
+};
+/// Nothing for the name of something else.
+[[nodiscard]] std::optional<NameParts> parse_name(std::string_view name);
 
 }  // namespace psnam::checkpoint

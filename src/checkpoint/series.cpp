@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "checkpoint/names.hpp"
+#include "checkpoint/uses.hpp"
 #include "format/checkpoint_page.hpp"
 #include "parity/code.hpp"
 
@@ -180,7 +181,7 @@ Result<Series> decode_series(std::span<const std::byte> page) {
 
 Result<std::unique_ptr<SeriesPage>> SeriesPage::find(ServicePointer nam, const std::string& name, int index) {
   // What a job that was killed had in use is not in use.
-  PSNAM_CHECK(nam->collect().status());
+  PSNAM_CHECK(release_leftovers(*nam));
   auto record = nam->find_allocation(series_name(::geteuid(), name, index));
   if (!record) {
     if (record.error().code == Code::name_not_found) return std::unique_ptr<SeriesPage>{};
@@ -190,8 +191,8 @@ Result<std::unique_ptr<SeriesPage>> SeriesPage::find(ServicePointer nam, const s
   PSNAM_TRY(nam::AllocationUse use,
             nam->open_allocation(record->id, record->challenge, nam::AccessRight::read_write, {&me, 1}));
   std::unique_ptr<SeriesPage> page{new SeriesPage{nam, std::move(use), index}};
-  PSNAM_TRY(const std::uint64_t users, nam->count_users(record->id));
-  if (users > 1)
+  PSNAM_TRY(const std::size_t jobs, count_jobs(*nam, record->id));
+  if (jobs > 1)
     return Error{Code::busy, fmt::format("the series of checkpoints \"{}\" is in use by another job", name)};
   PSNAM_TRY(const auto bytes, page->read());
   PSNAM_TRY(page->series_, decode_series(bytes));

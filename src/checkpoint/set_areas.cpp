@@ -145,8 +145,16 @@ void SetAreas::adopt(const AreaPointer& memory) {
 }
 
 Status SetAreas::remove() {
-  PSNAM_TRY(const auto found, connect_all());
-  for (const AreaPointer& memory : found) PSNAM_CHECK(memory->release());
+  // By name: what is damaged and cannot be used goes too.
+  PSNAM_TRY(const auto reports, nam_->allocations());
+  for (const auto& report : reports) {
+    const format::AllocationRecord& record = report.allocation;
+    if (!record.name.starts_with(area_prefix(series_.id, set_)) ||
+        record.consistency != format::Consistency::persistent)
+      continue;
+    auto gone = nam_->free_allocation(record.id, false);
+    if (!gone && gone.error().code != Code::name_not_found) return gone.take_error();
+  }
   current_.reset();
   previous_.reset();
   return {};

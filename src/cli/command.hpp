@@ -59,6 +59,15 @@ struct FreeOptions {
   bool if_exists = false;  ///< what is not there is no failure
 };
 
+/// What the commands of namctl checkpoint are given.
+struct CheckpointWish {
+  std::string name{};
+  std::vector<std::string> copies{};          ///< folders of further stores, to look for copies in
+  std::optional<std::uint64_t> version = {};  ///< absent: all, or the newest
+  std::string folder{};                       ///< to export to
+  bool force = false;                         ///< remove what is in use
+};
+
 /// What namctl top is told.
 struct TopOptions {
   double interval_seconds = 2;
@@ -88,6 +97,15 @@ struct TopOptions {
 [[nodiscard]] Result<Outcome> remove_nam(const Invocation& invocation, std::uint32_t index, bool force);
 /// Sessions, users and rates of a manager, again and again: pages go to standard output as they are made.
 [[nodiscard]] Result<Outcome> watch(const Invocation& invocation, const TopOptions& options);
+/// Series of managed checkpoints and sets of libNAM.
+[[nodiscard]] Result<Outcome> list_checkpoints(const Invocation& invocation, const CheckpointWish& wish);
+[[nodiscard]] Result<Outcome> show_checkpoints(const Invocation& invocation, const CheckpointWish& wish);
+/// Whether all is as it was saved; Outcome::failed if not, or if a version cannot be restored from what is here.
+[[nodiscard]] Result<Outcome> verify_checkpoints(const Invocation& invocation, const CheckpointWish& wish);
+/// Code::busy for what a job uses, unless it is forced.
+[[nodiscard]] Result<Outcome> remove_checkpoints(const Invocation& invocation, const CheckpointWish& wish);
+/// Writes a version to files, from which a job can restart.
+[[nodiscard]] Result<Outcome> export_checkpoints(const Invocation& invocation, const CheckpointWish& wish);
 [[nodiscard]] Result<Outcome> show_environment(const Invocation& invocation);
 [[nodiscard]] Result<Outcome> examine(const Invocation& invocation);
 

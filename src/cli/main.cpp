@@ -27,6 +27,7 @@ struct Parsed {
   AllocationWish wish;
   FreeOptions free;
   TopOptions top;
+  CheckpointWish checkpoint;
   std::optional<std::uint32_t> nam;  ///< to be removed
   bool force = false;
   Command command;
@@ -94,6 +95,40 @@ void add_allocation_commands(CLI::App& app, Parsed& parsed, CLI::Option* json) {
   free->add_flag("--if-exists", parsed.free.if_exists, "what is not there is no error");
 }
 
+void add_checkpoint_commands(CLI::App& app, Parsed& parsed) {
+  CLI::App* const all = app.add_subcommand("checkpoint", "checkpoints of jobs: managed ones, and libNAM's sets");
+  all->fallthrough();
+  all->require_subcommand(1);
+  using Function = Result<Outcome> (*)(const Invocation&, const CheckpointWish&);
+  const auto add = [&](const char* name, const char* help, Function function) {
+    CLI::App* const added = all->add_subcommand(name, help);
+    added->callback([&parsed, function] {
+      parsed.command = [&parsed, function] { return function(parsed.invocation, parsed.checkpoint); };
+    });
+    added->fallthrough();
+    added
+        ->add_option("--copies", parsed.checkpoint.copies,
+                     "folder of a further store, to look for copies in; may be repeated")
+        ->allow_extra_args(false);
+    return added;
+  };
+  const auto add_named = [&](const char* name, const char* help, Function function) {
+    CLI::App* const added = add(name, help, function);
+    added->add_option("name", parsed.checkpoint.name, "name or id of a series or set")->required();
+    return added;
+  };
+  add("list", "all of them, with their newest versions", list_checkpoints);
+  add_named("show", "versions, where each rank's copy is, what is missing, what is being saved", show_checkpoints);
+  add_named("verify", "read copies and parity, compare all checksums, and compute the parity again", verify_checkpoints)
+      ->add_option("--version", parsed.checkpoint.version, "only this one (default: all)");
+  add_named("rm", "remove a series or set with all versions", remove_checkpoints)
+      ->add_flag("--force", parsed.checkpoint.force, "even if a job uses it");
+  CLI::App* const exported =
+      add_named("export", "write a version to files, from which a job can restart", export_checkpoints);
+  exported->add_option("folder", parsed.checkpoint.folder, "made if it is not there")->required();
+  exported->add_option("--version", parsed.checkpoint.version, "which one (default: the newest)");
+}
+
 void complain(const std::string& message) { std::fprintf(stderr, "namctl: %s\n", message.c_str()); }
 
 int report(const Result<Outcome>& outcome) {
@@ -128,6 +163,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   add_commands(app, parsed);
   add_allocation_commands(app, parsed, json);
+  add_checkpoint_commands(app, parsed);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -33,7 +33,8 @@ ALLOWED = {
     "daemon": ["base", "trace", "nam"],
     # format: namctl prints the records that the service hands out.
     # backends: namctl doctor looks whether the fabric can be had.
-    "cli": ["base", "format", "trace", "backends", "nam"],
+    # parity, checkpoint: namctl checkpoint looks at what jobs have saved.
+    "cli": ["base", "format", "trace", "backends", "parity", "nam", "checkpoint"],
 }
 BELOW_WATERLINE = ["rma", "sync", "win", "mpi"]
 PUBLIC = {"psnam.h": True, "nam.h": False, "nam_ext.h": True, "nam_team.h": False,

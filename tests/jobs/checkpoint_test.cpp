@@ -8,16 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "mpi/mpi_test.hpp"
+#include "support/gated_memory.hpp"
+#include "support/nam_failure.hpp"
+#include "tools/job_window.hpp"
 
 namespace psnam::test {
 namespace {
 
-[[nodiscard]] std::string argument(const std::string& key, const std::string& otherwise = "") {
-  for (const std::string& one : arguments())
-    if (one.starts_with(key + "=")) return one.substr(key.size() + 1);
-  return otherwise;
-}
 [[nodiscard]] std::uint64_t number(const std::string& key, std::uint64_t otherwise = 0) {
   const std::string text = argument(key);
   return text.empty() ? otherwise : std::stoull(text);
@@ -61,6 +58,8 @@ class Job : public ::testing::Test {
     psnam_checkpoint_options_t options = PSNAM_CHECKPOINT_OPTIONS_INIT;
     options.name = "killed";
     options.set_size = static_cast<std::int32_t>(number("set_size", 2));
+    const std::string files = argument("files");
+    options.to_file = files.empty() ? nullptr : files.c_str();
     checkpoint_ = psnam_checkpoint_open(&options, MPI_COMM_WORLD);
     ASSERT_NE(checkpoint_, nullptr) << nam_strerror();
     ASSERT_EQ(psnam_checkpoint_register(checkpoint_, 1, &step_, sizeof step_), 0) << nam_strerror();
@@ -145,6 +144,61 @@ TEST_F(Finder, IsToldWhoIsLostWhereTooManyAre) {
   EXPECT_EQ(psnam_checkpoint_restart(checkpoint_, &version, &source_), -1);
   EXPECT_EQ(errno, EPIPE) << nam_strerror();
   EXPECT_NE(std::string{nam_strerror()}.find(argument("message")), std::string::npos) << nam_strerror();
+  ASSERT_EQ(psnam_checkpoint_close(checkpoint_), 0) << nam_strerror();
+}
+
+TEST_F(Finder, ComesBackFromFilesWhereNothingElseIs) {
+  shape(number("version"));
+  ASSERT_NO_FATAL_FAILURE(open());
+  register_data();
+  std::uint64_t version = 0;
+  ASSERT_EQ(psnam_checkpoint_restart(checkpoint_, &version, &source_), 0) << nam_strerror();
+  ASSERT_EQ(version, number("version"));
+  EXPECT_EQ(source_, PSNAM_CHECKPOINT_FILE);
+  EXPECT_EQ(step_, version);
+  for (std::size_t i = 0; i < data_.size(); ++i) ASSERT_EQ(data_[i], byte(i, version)) << i;
+  ASSERT_EQ(psnam_checkpoint_close(checkpoint_), 0) << nam_strerror();
+}
+
+TEST_F(Finder, GetsTheVersionThatIsLeft) {
+  ASSERT_NO_FATAL_FAILURE(open());
+  shape(number("version"));
+  register_data();
+  std::uint64_t version = number("version");
+  ASSERT_EQ(psnam_checkpoint_restart(checkpoint_, &version, &source_), 0) << nam_strerror();
+  for (std::size_t i = 0; i < data_.size(); ++i) ASSERT_EQ(data_[i], byte(i, version)) << i;
+  ASSERT_EQ(psnam_checkpoint_close(checkpoint_), 0) << nam_strerror();
+}
+
+TEST_F(Finder, IsRefusedWhatCannotBeOpened) {
+  psnam_checkpoint_options_t options = PSNAM_CHECKPOINT_OPTIONS_INIT;
+  options.name = "killed";
+  options.set_size = 2;
+  constexpr psnam_checkpoint_t* kNone = nullptr;
+  EXPECT_NAM_FAILS(psnam_checkpoint_open(&options, MPI_COMM_WORLD), kNone, static_cast<int>(number("errno")),
+                   argument("message"));
+}
+
+/// Stands where the script wants to look at it: while it has the series, and while it saves a version of which rank 0
+/// has not given its data yet.
+TEST_F(Saver, StandsInTheMiddleOfAVersion) {
+  ASSERT_NO_FATAL_FAILURE(open());
+  ASSERT_NO_FATAL_FAILURE(restore());
+  ASSERT_NO_FATAL_FAILURE(save_next());
+  stop_at("saved");
+  GatedMemory gate{200'000};
+  ASSERT_EQ(psnam_checkpoint_unregister(checkpoint_, 2), 0) << nam_strerror();
+  ASSERT_EQ(psnam_checkpoint_register(checkpoint_, 2, gate.bytes().data(), gate.bytes().size()), 0) << nam_strerror();
+  if (rank_ == 0) gate.close();
+  ASSERT_EQ(psnam_checkpoint_start(checkpoint_, 0), 0) << nam_strerror();
+  stop_at("saving");
+  EXPECT_NAM_FAILS(psnam_checkpoint_save(checkpoint_, 0), -1, EBUSY, "has not waited");
+  EXPECT_NAM_FAILS(psnam_checkpoint_restart(checkpoint_, &version_, nullptr), -1, EBUSY, "has not waited");
+  if (rank_ == 0) {
+    EXPECT_EQ(psnam_checkpoint_test(checkpoint_), 0);
+  }
+  gate.open();
+  ASSERT_EQ(psnam_checkpoint_wait(checkpoint_, nullptr), 0) << nam_strerror();
   ASSERT_EQ(psnam_checkpoint_close(checkpoint_), 0) << nam_strerror();
 }
 

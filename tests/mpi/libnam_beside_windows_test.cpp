@@ -1,7 +1,7 @@
 // libNAM and windows in one process: one store or manager, opened once, whichever of them ends first.
 #include <arpa/inet.h>
-#include <nam_ext.h>
 #include <netinet/in.h>
+#include <psnam_checkpoint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -72,6 +72,38 @@ TEST(LibnamBesideWindows, ShareOneStoreOrManager) {
   EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
   EXPECT_EQ(nam_put_sync(&value, 0, 4, memory), 4) << nam_strerror();
   EXPECT_EQ(nam_free(memory), 0) << nam_strerror();
+}
+
+/// The memory of a window is saved and restored as any other, while the window is used.
+TEST(LibnamBesideWindows, AWindowIsSavedAndRestored) {
+  const Info info{{"psnam_manifestation", "psnam_manifestation_libnam"}};
+  int* base = nullptr;
+  MPI_Win win = MPI_WIN_NULL;
+  ASSERT_EQ(MPI_Win_allocate(sizeof *base, 4, info, MPI_COMM_WORLD, &base, &win), MPI_SUCCESS);
+  if (base == nullptr) {
+    MPI_Win_free(&win);
+    GTEST_SKIP() << "the window's memory is on another host";
+  }
+  psnam_checkpoint_options_t options = PSNAM_CHECKPOINT_OPTIONS_INIT;
+  options.name = "window";
+  psnam_checkpoint_t* const checkpoint = psnam_checkpoint_open(&options, MPI_COMM_WORLD);
+  ASSERT_NE(checkpoint, nullptr) << nam_strerror();
+  ASSERT_EQ(psnam_checkpoint_register(checkpoint, 1, base, sizeof *base), 0) << nam_strerror();
+  put_and_check(win, 10 + world_rank());
+  ASSERT_EQ(psnam_checkpoint_save(checkpoint, 0), 0) << nam_strerror();
+  put_and_check(win, 1000);
+  std::uint64_t version = 0;
+  ASSERT_EQ(psnam_checkpoint_restart(checkpoint, &version, nullptr), 0) << nam_strerror();
+  EXPECT_EQ(version, 1U);
+  int got = -1;
+  const int other = (world_rank() + 1) % world_size();
+  MPI_Win_fence(0, win);
+  ASSERT_EQ(MPI_Get(&got, 1, MPI_INT, other, 0, 1, MPI_INT, win), MPI_SUCCESS);
+  MPI_Win_fence(0, win);
+  EXPECT_EQ(got, 10 + other);
+  EXPECT_EQ(psnam_checkpoint_remove(checkpoint), 0) << nam_strerror();
+  EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+  EXPECT_EQ(nam_finalize(), 0) << nam_strerror();
 }
 
 }  // namespace

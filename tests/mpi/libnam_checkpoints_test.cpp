@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "mpi/mpi_test.hpp"
+#include "mpi/libnam_fixture.hpp"
+#include "support/gated_memory.hpp"
 #include "support/nam_failure.hpp"
 
 namespace psnam::test {
@@ -19,23 +20,14 @@ namespace {
 constexpr nam_ext_allocation_t* kNoSet = nullptr;
 using Bytes = std::vector<unsigned char>;
 
-class Checkpoints : public ::testing::Test {
+class Checkpoints : public LibnamTest {
  protected:
-  void SetUp() override {
-    const char* const store = ::getenv("PSNAM_STORE");
-    ASSERT_NE(store, nullptr);
-    home_ = std::filesystem::path{store}.parent_path() / "home";
-    std::filesystem::create_directories(home_);
-    ::setenv("HOME", home_.c_str(), 1);
-    MPI_Barrier(MPI_COMM_WORLD);
-  }
   void TearDown() override {
     MPI_Barrier(MPI_COMM_WORLD);
     if (rank_ == 0) {
       EXPECT_EQ(nam_delete_all_ext_allocations(), 0) << "a set was left";
     }
-    MPI_Barrier(MPI_COMM_WORLD);
-    EXPECT_EQ(nam_finalize(), 0) << nam_strerror();
+    LibnamTest::TearDown();
   }
   /// Uneven, more than one block, and nothing at all of rank 1.
   [[nodiscard]] std::size_t bytes(int rank) const {
@@ -61,16 +53,11 @@ class Checkpoints : public ::testing::Test {
   }
   [[nodiscard]] std::size_t files() const {
     std::size_t count = 0;
-    if (std::filesystem::exists(home_ / ".libNAM"))
-      for (const auto& entry : std::filesystem::directory_iterator{home_ / ".libNAM"}) count += entry.is_regular_file();
+    if (std::filesystem::exists(home() / ".libNAM"))
+      for (const auto& entry : std::filesystem::directory_iterator{home() / ".libNAM"})
+        count += entry.is_regular_file();
     return count;
   }
-
-  const int rank_ = world_rank();
-  const int ranks_ = world_size();
-
- private:
-  std::filesystem::path home_;
 };
 
 TEST_F(Checkpoints, EachRankThatIsLostComesBack) {
@@ -163,6 +150,45 @@ TEST_F(Checkpoints, TheyGoOnWhileTheProgramDoes) {
     EXPECT_TRUE(mine == data(version));
     MPI_Barrier(MPI_COMM_WORLD);
   }
+  EXPECT_EQ(nam_free_all(set), 0) << nam_strerror();
+}
+
+TEST_F(Checkpoints, ASecondOneIsRefusedAsLongAsTheFirstIsUnderWay) {
+  nam_ext_allocation_t* const set = nam_alloc_cprs(0, MPI_COMM_WORLD);
+  ASSERT_NE(set, nullptr) << nam_strerror();
+  GatedMemory gate{200'000};
+  const std::span<std::byte> mine = gate.bytes();
+  for (std::size_t i = 0; i < mine.size(); ++i)
+    mine[i] = static_cast<std::byte>(i * 3 + static_cast<std::size_t>(rank_));
+  // Rank 0 does not give its data before it is told to.
+  if (rank_ == 0) gate.close();
+  nam_async_request_t request = NAM_ASYNC_REQUEST_NULL;
+  ASSERT_EQ(nam_checkpoint_async(mine.data(), mine.size(), 0, MPI_COMM_WORLD, set, &request), 0) << nam_strerror();
+  int value = 1;
+  EXPECT_NAM_FAILS(nam_checkpoint_sync(&value, sizeof value, set), -1, EBUSY, "rank 0 has not waited");
+  EXPECT_NAM_FAILS(nam_restart_sync(&value, sizeof value, 1, set), -1, EBUSY, "rank 0 has not waited");
+  EXPECT_NAM_FAILS(nam_free_all(set), -1, EBUSY, "rank 0 has not waited");
+  if (rank_ == 0) {
+    EXPECT_EQ(nam_test(&request), 0);
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  gate.open();
+  ASSERT_EQ(nam_wait(&request), 0) << nam_strerror();
+  MPI_Barrier(MPI_COMM_WORLD);
+  // What was refused has changed nothing.
+  std::vector<std::byte> back(mine.begin(), mine.end());
+  if (rank_ == 0) std::ranges::fill(back, std::byte{0});
+  ASSERT_EQ(nam_restart_sync(back.data(), back.size(), rank_ == 0 ? 0 : 1, set), 0) << nam_strerror();
+  EXPECT_TRUE(std::ranges::equal(back, mine));
+  EXPECT_EQ(nam_free_all(set), 0) << nam_strerror();
+}
+
+TEST_F(Checkpoints, ASetThatAJobHasIsNotGivenToAnother) {
+  nam_ext_allocation_t* const set = nam_alloc_cprs_named("taken", 1, 0, 0, MPI_COMM_WORLD);
+  ASSERT_NE(set, nullptr) << nam_strerror();
+  ASSERT_NO_FATAL_FAILURE(save(1, set));
+  EXPECT_NAM_FAILS(nam_reuse_cprs_named("taken", 0, MPI_COMM_WORLD), kNoSet, ENOENT, "1 of them are in use");
+  expect_restored(1, {0}, set);
   EXPECT_EQ(nam_free_all(set), 0) << nam_strerror();
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mpi/errors.hpp"
+#include "mpi/libnam_fixture.hpp"
 #include "support/nam_failure.hpp"
 
 namespace psnam::test {
@@ -21,33 +22,18 @@ constexpr nam_ext_allocation_t* kNoSet = nullptr;
 constexpr int kGuard = 64;
 constexpr unsigned char kUntouched = 0xee;
 
-class Libnam : public ::testing::Test {
+class Libnam : public LibnamTest {
  protected:
-  void SetUp() override {
-    const char* const store = ::getenv("PSNAM_STORE");
-    ASSERT_NE(store, nullptr);
-    home_ = std::filesystem::path{store}.parent_path() / "home";
-    std::filesystem::create_directories(home_);
-    ::setenv("HOME", home_.c_str(), 1);
-    MPI_Barrier(MPI_COMM_WORLD);
-  }
   void TearDown() override {
-    MPI_Barrier(MPI_COMM_WORLD);
-    EXPECT_EQ(nam_finalize(), 0) << nam_strerror();
+    LibnamTest::TearDown();
     expect_files(0, MPI_COMM_WORLD);
   }
-  [[nodiscard]] std::filesystem::path records() const { return home_ / ".libNAM"; }
+  [[nodiscard]] std::filesystem::path records() const { return home() / ".libNAM"; }
   [[nodiscard]] std::filesystem::path record_of(std::uint64_t challenge) const {
     std::array<char, 40> name{};
     std::snprintf(name.data(), name.size(), "%016llx.alloc_ext", static_cast<unsigned long long>(challenge));
     return records() / name.data();
   }
-
-  const int rank_ = world_rank();
-  const int ranks_ = world_size();
-
- private:
-  std::filesystem::path home_;
 };
 
 /// What rank `rank` contributes: 10 rank + 3 bytes, but rank 1 has none.

@@ -1,0 +1,159 @@
+// Losses and a full store, with 2 to 64 ranks.
+#include <atomic>
+
+#include "checkpoint/area_memory.hpp"
+#include "checkpoint/names.hpp"
+#include "checkpoint/uses.hpp"
+#include "managed_fixture.hpp"
+
+namespace psnam::checkpoint {
+namespace {
+
+using test::JobOptions;
+using test::Rank;
+
+class LostRanks : public test::ManagedJobs,
+                  public ::testing::WithParamInterface<std::tuple<std::uint32_t, std::uint32_t>> {
+ protected:
+  /// The copies of the first `count` ranks, of version 2.
+  void lose(std::uint32_t count) {
+    for (std::uint32_t rank = 0; rank < count; ++rank) psnam::test::lose_copies(folder(), static_cast<int>(rank), 2);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Sets, LostRanks,
+                         ::testing::Combine(::testing::Values(2, 3, 5, 16, 64), ::testing::Values(1, 2, 3)));
+
+TEST_P(LostRanks, AsManyAsThereAreParitiesComeBackAndOneMoreIsRefusedByName) {
+  const auto [ranks, parities] = GetParam();
+  const JobOptions job{.ranks = ranks, .parities = parities, .bytes = [](std::uint32_t rank) {
+                         return rank % 5 == 1 ? std::size_t{0} : 1'000 + 9'001 * std::size_t{rank % 11};
+                       }};
+  expect_job(job, [](Rank& rank) {
+    ASSERT_TRUE(rank.save(1));
+    ASSERT_TRUE(rank.save(2));
+  });
+  const std::uint32_t some = std::min(ranks, parities);
+  lose(some);
+  expect_job(job, [&](Rank& rank) {
+    const auto restored = rank.managed->restart(0);
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->version, 2U);
+    EXPECT_EQ(restored->origin, rank.rank < some ? Origin::rebuilt : Origin::own);
+    EXPECT_TRUE(rank.has(2)) << rank.rank;
+  });
+  if (ranks <= parities) return;
+  lose(parities + 1);
+  expect_job(job, [&](Rank& rank) {
+    rank.fill(77);
+    const auto refused = rank.managed->restart(0);
+    EXPECT_FAILS(refused, Code::peer_lost, "version 1 is complete and can be asked for");
+    std::string names = "the data of ranks 0";
+    for (std::uint32_t lost = 1; lost <= parities; ++lost) names += ", " + std::to_string(lost);
+    EXPECT_NE(refused.error().message.find(names + " are lost"), std::string::npos) << refused.error().message;
+    EXPECT_TRUE(rank.has(77)) << "a version that cannot be had was given out";
+    const auto older = rank.managed->restart(1);
+    ASSERT_TRUE(older) << older.error().message;
+  });
+}
+
+using ManagedInAStore = test::ManagedJobs;
+
+TEST_F(ManagedInAStore, ThatIsFullWhenItIsOpenedIsToldAndLeavesNothing) {
+  const auto filled = store().allocate(
+      {.size_bytes = psnam::test::kCapacity - 4096, .consistency = format::Consistency::persistent, .name = "filler"},
+      {});
+  ASSERT_TRUE(filled) << filled.error().message;
+  std::atomic<int> refused{0};
+  const Status done = test::run_job(service(), {.ranks = 3}, [&](Rank& rank) {
+    const Status saved = rank.save(1);
+    ASSERT_FALSE(saved);
+    EXPECT_EQ(saved.error().code, Code::no_memory) << saved.error().message;
+    EXPECT_NE(saved.error().message.find("bytes left"), std::string::npos) << saved.error().message;
+    ++refused;
+    EXPECT_EQ(rank.managed->restart(0)->version, 0U);
+    EXPECT_TRUE(rank.managed->end());
+  });
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(refused, 3);
+  EXPECT_EQ(store().summary()->allocations, 1U);
+}
+
+TEST_F(ManagedInAStore, ThatBecomesFullKeepsTheVersionThatIsThere) {
+  const JobOptions small{.ranks = 3};
+  expect_job(small, [](Rank& rank) {
+    ASSERT_TRUE(rank.save(1));
+    ASSERT_TRUE(rank.save(2));
+  });
+  JobOptions large = small;
+  large.bytes = [](std::uint32_t) { return std::size_t{psnam::test::kCapacity} / 4; };
+  expect_job(large, [](Rank& rank) {
+    const Status saved = rank.save(3);
+    ASSERT_FALSE(saved);
+    EXPECT_EQ(saved.error().code, Code::no_memory) << saved.error().message;
+  });
+  expect_job(small, [](Rank& rank) {
+    const auto restored = rank.managed->restart(0);
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(restored->version, 2U);
+    EXPECT_TRUE(rank.has(2));
+    EXPECT_TRUE(rank.save(3)) << "what did not fit left something";
+    EXPECT_TRUE(rank.managed->end());
+  });
+  expect_empty();
+}
+
+TEST_F(ManagedInAStore, IsOfOneJobAtATimeAndWhoLooksIsNone) {
+  expect_job({.ranks = 2}, [&](Rank& rank) {
+    ASSERT_TRUE(rank.save(1));
+    if (rank.rank == 0) {
+      const Status second = test::run_job(service(), {.ranks = 2}, [](Rank&) { FAIL() << "two jobs have one series"; });
+      EXPECT_FAILS(second, Code::busy, "is in use by another job");
+    }
+    ASSERT_TRUE(rank.save(2));
+  });
+  const auto page = store().find_allocation(series_name(::geteuid(), "job"));
+  ASSERT_TRUE(page) << page.error().message;
+  const auto looking = *store().user(kLookingRank);
+  const auto use = store().open_allocation(page->id, {}, nam::AccessRight::read_only, {&looking, 1});
+  ASSERT_TRUE(use) << use.error().message;
+  expect_job({.ranks = 2}, [](Rank& rank) { EXPECT_TRUE(rank.save(3)); });
+  EXPECT_EQ(*count_jobs(store(), page->id), 0U);
+  ASSERT_TRUE(store().close(use->use_id));
+}
+
+TEST(NamesOfCheckpoints, SayWhatTheyAreOf) {
+  const format::Uuid id = format::random_uuid();
+  const auto series = parse_name(series_name(1000, "a:b"));
+  ASSERT_TRUE(series);
+  EXPECT_EQ(series->kind, NameParts::Kind::series);
+  EXPECT_EQ(series->name, "a:b");
+  EXPECT_EQ(series->number, 1000U);
+  const auto copy = parse_name(copy_name(CopyKind::own, id, 17, 1));
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(copy->kind, NameParts::Kind::copy);
+  EXPECT_EQ(copy->series, format::to_string(id));
+  EXPECT_EQ(copy->number, 17U);
+  const auto area = parse_name(new_area_name(id, 3));
+  ASSERT_TRUE(area);
+  EXPECT_EQ(area->kind, NameParts::Kind::area);
+  EXPECT_EQ(area->number, 3U);
+  for (const char* const other : {"", "heat", "psnam-checkpoint:", "psnam-checkpoint:x:a",
+                                  "psnam-checkpoint:1:", "psnam-checkpoint-copy:12:0:1", "libnam-set.x.1.1."})
+    EXPECT_FALSE(parse_name(other)) << other;
+}
+
+using AreaInAStore = test::ManagedJobs;
+
+TEST_F(AreaInAStore, IsGivenForItsChallengeOnly) {
+  const auto made = AreaMemory::allocate(service(), {.members = 2, .capacity_bytes = 1000, .name = "area"}, "area");
+  ASSERT_TRUE(made) << made.error().message;
+  const AreaTicket ticket = (*made)->ticket();
+  EXPECT_TRUE(AreaMemory::connect(service(), ticket));
+  EXPECT_FAILS(AreaMemory::connect(service(), {ticket.allocation_id, ticket.challenge + 1}), Code::access, "challenge");
+  EXPECT_FAILS(AreaMemory::connect(service(), {ticket.allocation_id + 999, ticket.challenge}), Code::name_not_found,
+               "");
+}
+
+}  // namespace
+}  // namespace psnam::checkpoint
