@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "base/log.hpp"
 #include "job/names.hpp"
@@ -17,6 +19,34 @@ using format::JobState;
 
 Result<nam::Memory> open_memory(nam::Service& nam, const format::AllocationRecord& record, Protection protection) {
   return nam.open_range(record.root_id, record.root_offset_bytes, record.size_bytes, protection);
+}
+
+/// For somebody who is not of the job. A mapping stays when the use that gave the right to it has ended, and so nobody
+/// who looks is counted as one of the job for longer than that takes.
+Result<Control> look_into(nam::Service& nam, const format::AllocationRecord& record, nam::AccessRight right) {
+  PSNAM_TRY(const auto me, nam.user(0));
+  PSNAM_TRY(const nam::AllocationUse use, nam.open_allocation(record.id, std::nullopt, right, {&me, 1}));
+  auto memory =
+      open_memory(nam, record, right == nam::AccessRight::read_only ? Protection::read_only : Protection::read_write);
+  const Status closed = nam.close(use.use_id);
+  if (!memory) return memory.take_error();
+  PSNAM_CHECK(closed);
+  if (memory->remote)
+    return Error{Code::unsupported, fmt::format("the control record \"{}\" is not mapped here: ask on the host of the "
+                                                "manager, by its Unix socket",
+                                                record.name)};
+  return Control::over(std::move(*memory));
+}
+
+/// Processes that live and use the record. Somebody who looks into it has it in use for a moment.
+Result<std::uint64_t> settled_users(nam::Service& nam, std::uint64_t id) {
+  constexpr int kLooks = 20;
+  constexpr std::chrono::milliseconds kPause{50};
+  for (int look = 1;; ++look) {
+    PSNAM_TRY(const std::uint64_t users, nam.count_users(id));
+    if (users == 0 || look == kLooks) return users;
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 Status put_record(const nam::Memory& memory, const JobFacts& facts) {
@@ -36,8 +66,7 @@ Status put_record(const nam::Memory& memory, const JobFacts& facts) {
 
 /// Only a request to leave that was carried out counts.
 Result<std::vector<Departure>> departures_of(nam::Service& nam, const format::AllocationRecord& record) {
-  PSNAM_TRY(nam::Memory memory, open_memory(nam, record, Protection::read_only));
-  PSNAM_TRY(const Control control, Control::over(std::move(memory)));
+  PSNAM_TRY(const Control control, look_into(nam, record, nam::AccessRight::read_only));
   PSNAM_TRY(const format::JobControl last, control.word());
   std::vector<Departure> departures;
   if (last.request != JobRequest::migrate) return departures;
@@ -55,7 +84,7 @@ Result<std::vector<Departure>> take_over(nam::Service& nam, const std::string& j
     if (found.error().code == Code::name_not_found) return std::vector<Departure>{};
     return Error{found.error()};
   }
-  PSNAM_TRY(const std::uint64_t living, nam.count_users(found->id));
+  PSNAM_TRY(const std::uint64_t living, settled_users(nam, found->id));
   if (living != 0)
     return Error{Code::busy, fmt::format("a job \"{}\" runs already: {} of its processes live", job, living)};
   auto departures = departures_of(nam, *found);
@@ -66,11 +95,10 @@ Result<std::vector<Departure>> take_over(nam::Service& nam, const std::string& j
   return departures ? std::move(*departures) : std::vector<Departure>{};
 }
 
-Result<FoundRecord> look_at(nam::Service& nam, format::AllocationRecord record, Protection protection) {
+Result<FoundRecord> look_at(nam::Service& nam, format::AllocationRecord record, nam::AccessRight right) {
   const auto job = job_of_record(record.name);
   PSNAM_TRY(const std::uint64_t living, nam.count_users(record.id));
-  PSNAM_TRY(nam::Memory memory, open_memory(nam, record, protection));
-  PSNAM_TRY(Control control, Control::over(std::move(memory)));
+  PSNAM_TRY(Control control, look_into(nam, record, right));
   return FoundRecord{.allocation = std::move(record), .job = *job, .living = living, .control = std::move(control)};
 }
 
@@ -131,7 +159,7 @@ Result<std::vector<FoundRecord>> find_records(nam::Service& nam) {
   std::vector<FoundRecord> found;
   for (auto& report : reports) {
     if (!job_of_record(report.allocation.name)) continue;
-    auto one = look_at(nam, std::move(report.allocation), Protection::read_only);
+    auto one = look_at(nam, std::move(report.allocation), nam::AccessRight::read_only);
     // A job that ends at this moment takes its record along.
     if (!one && one.error().code == Code::name_not_found) continue;
     if (!one) return one.take_error();
@@ -141,7 +169,7 @@ Result<std::vector<FoundRecord>> find_records(nam::Service& nam) {
   return found;
 }
 
-Result<FoundRecord> find_record(nam::Service& nam, const std::string& job) {
+Result<FoundRecord> find_record(nam::Service& nam, const std::string& job, nam::AccessRight right) {
   PSNAM_CHECK(check_job_name(job));
   const std::uint32_t me = ::geteuid();
   auto record = nam.find_allocation(record_name(me, job));
@@ -154,12 +182,7 @@ Result<FoundRecord> find_record(nam::Service& nam, const std::string& job) {
       return Error{Code::name_not_found, fmt::format("there is no job \"{}\" that user {} may see", job, me)};
     record = std::move(other->allocation);
   }
-  PSNAM_TRY(FoundRecord found, look_at(nam, std::move(*record), Protection::read_write));
-  if (!found.control.mapped())
-    return Error{Code::unsupported, fmt::format("the control record of the job \"{}\" is not mapped here: ask on the "
-                                                "host of the manager, by its Unix socket",
-                                                job)};
-  return found;
+  return look_at(nam, std::move(*record), right);
 }
 
 }  // namespace psnam::job

@@ -72,8 +72,8 @@ struct FoundRecord {
 
 /// Those that the caller may read, by name.
 [[nodiscard]] Result<std::vector<FoundRecord>> find_records(nam::Service& nam);
-/// The record of the caller's job of that name, else of another user's if the caller may see one; mapped for writing.
-/// Code::name_not_found, Code::access for one that he may only read, Code::unsupported where it cannot be mapped.
-[[nodiscard]] Result<FoundRecord> find_record(nam::Service& nam, const std::string& job);
+/// The record of the caller's job of that name, else of another user's if the caller may see one.
+/// Code::name_not_found, Code::access without that right, Code::unsupported where it cannot be mapped.
+[[nodiscard]] Result<FoundRecord> find_record(nam::Service& nam, const std::string& job, nam::AccessRight right);
 
 }  // namespace psnam::job
