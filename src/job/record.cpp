@@ -28,9 +28,9 @@ Result<Control> look_into(nam::Service& nam, const format::AllocationRecord& rec
   PSNAM_TRY(const nam::AllocationUse use, nam.open_allocation(record.id, std::nullopt, right, {&me, 1}));
   auto memory =
       open_memory(nam, record, right == nam::AccessRight::read_only ? Protection::read_only : Protection::read_write);
-  const Status closed = nam.close(use.use_id);
+  Status closed = nam.close(use.use_id);
   if (!memory) return memory.take_error();
-  PSNAM_CHECK(closed);
+  PSNAM_CHECK(std::move(closed));
   if (memory->remote)
     return Error{Code::unsupported, fmt::format("the control record \"{}\" is not mapped here: ask on the host of the "
                                                 "manager, by its Unix socket",

@@ -32,7 +32,8 @@ class Work:
                                           f"refuse={self.refuse_file}", *(f"{key}={value}" for key, value in arguments.items())])
 
     def __enter__(self):
-        self.wait_for("begins at", rank=self.count - 1)
+        for rank in range(self.count):
+            self.wait_for("begins at", rank)
         return self
 
     def __exit__(self, kind, *_):
