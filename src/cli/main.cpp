@@ -105,9 +105,8 @@ CLI::App* add_job_request(CLI::App& to, Parsed& parsed, const char* name, const 
     parsed.command = [&parsed] { return ask_job(parsed.invocation, parsed.job); };
   });
   added->add_option("name", parsed.job.name, "name of the job")->required();
-  CLI::Option* const wait = added->add_flag("--wait{300}", parsed.job.wait_seconds,
-                                            "how many seconds to wait until it is done (default: 300)");
-  parsed.job.wait_seconds = JobWish{}.wait_seconds;  // which the flag has set to nothing
+  CLI::Option* const wait =
+      added->add_option("--wait", parsed.job.wait_seconds, "how many seconds to wait until it is done (default: 300)");
   added->add_flag("--no-wait", parsed.job.no_wait, "do not wait until it is done")->excludes(wait);
   return added;
 }

@@ -49,6 +49,11 @@ bool goes_on_only(JobRequest what) {
   return what == JobRequest::proceed || what == JobRequest::quiesce_end || what == JobRequest::quiesce_checkpoint;
 }
 
+bool has_settled(const JobControl& now) {
+  return !now.asked || now.state == JobState::stopped || now.state == JobState::terminating ||
+         now.state == JobState::ended;
+}
+
 Error refused(const JobFacts& facts, const Request& request, Code code, std::string_view why) {
   return Error{code, fmt::format("job \"{}\" refuses {}: {}", facts.name,
                                  shown({.request = request.what, .options = request.options}), why)};
@@ -120,8 +125,9 @@ Result<Outcome> await_outcome(const Control& control, std::uint32_t sequence, st
   for (;;) {
     PSNAM_TRY(const JobControl now, control.word());
     PSNAM_TRY(auto outcome, control.outcome(sequence));
-    if (outcome) return std::move(*outcome);
-    if (now.state == JobState::ended || now.sequence != sequence)
+    // A job that has said so takes the next request.
+    if (outcome && (now.sequence != sequence || has_settled(now))) return std::move(*outcome);
+    if (!outcome && (now.state == JobState::ended || now.sequence != sequence))
       return Error{Code::peer_lost, "the job has ended without coming to a safe point"};
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0)

@@ -87,6 +87,11 @@ class Work:
         assert self.process.returncode == expected, output
         return output
 
+    def events_of(self, rank):
+        """What it heard since it began."""
+        lines = self.heard(rank)
+        return lines[next(number for number, line in enumerate(lines) if line.startswith("begins at")) + 1:]
+
     def finish(self):
         with open(self.finish_file, "w", encoding="utf-8"):
             pass
@@ -94,12 +99,12 @@ class Work:
 
     def phases(self, rank=0):
         """What the handlers heard: each phase with the step at which it was."""
-        return [tuple(re.match(r"phase (\w+) at (\d+)", line).groups()) for line in self.heard(rank) if line.startswith("phase")]
+        return [tuple(re.match(r"phase (\w+) at (\d+)", line).groups()) for line in self.events_of(rank) if line.startswith("phase")]
 
     def all_heard_the_same(self):
-        first = [line for line in self.heard(0) if line.startswith(("phase", "told"))]
+        first = [line for line in self.events_of(0) if line.startswith(("phase", "told"))]
         for rank in range(1, self.count):
-            assert [line for line in self.heard(rank) if line.startswith(("phase", "told"))] == first, (rank, first, self.heard(rank))
+            assert [line for line in self.events_of(rank) if line.startswith(("phase", "told"))] == first, (rank, first, self.heard(rank))
         return first
 
 
@@ -140,7 +145,8 @@ def a_busy_job_refuses(new, ranks):
         pids = job.pids()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        assert "after 0 s the job is still at it" in job.namctl("checkpoint", "--wait=0", "work", status=1)
+        text = job.namctl("checkpoint", "--wait=0", "work", status=1)
+        assert "after 0 s the job is still at it" in text, text
         for words in (["checkpoint"], ["restart"], ["quiesce", "start"], ["continue"]):
             text = job.namctl(*words, "work", status=1)
             assert "refuses" in text and "another request is under way (requested: checkpoint)" in text, text
