@@ -25,7 +25,7 @@ struct JobFacts {
   std::uint32_t ranks = 0;
   std::uint32_t abilities = 0;
   std::uint64_t started_unix_seconds = 0;
-  format::Uuid id;
+  format::Uuid id = {};
   bool operator==(const JobFacts&) const = default;
 };
 

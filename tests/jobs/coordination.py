@@ -355,7 +355,7 @@ def main(program, namctl, namd, preload, *parts):
             site.expect(ranks, [program, "--gtest_filter=Worker.RemovesItsVersions"])
         for part in (a_busy_job_refuses, stopped_jobs, back_in_place, a_save_that_fails, killed):
             run(site, part, 4)
-        run(site, one_of_a_name, 3, program)
+        run(site, one_of_a_name, 4, program)
         run(site, fences, 4, preload)
     with Site(None, ("node",), namd, "mapped") as site:
         for part in (checkpoint_goes_on_ends_and_comes_back, stopped_jobs, killed, lost_manager):
