@@ -25,6 +25,13 @@ class AgreementOnASafePoint : public ::testing::Test {
  protected:
   RecordMemory memory_{{.name = "work", .ranks = kRanks, .abilities = format::kJobSaves}};
   const Control& control() { return memory_.control(); }
+  /// As rank 0 does.
+  void say(JobState state) {
+    JobControl now = *control().word();
+    now.state = state;
+    now.asked = state != JobState::none;
+    EXPECT_TRUE(control().say(now));
+  }
 };
 
 TEST_F(AgreementOnASafePoint, NothingIsDoneWhereNothingIsAsked) {
@@ -92,13 +99,13 @@ TEST_F(AgreementOnASafePoint, AllActAtTheSameOneWhileRequestsComeAtAnyTime) {
       ASSERT_TRUE(here) << here.error().message;
       if (!*here) continue;
       acted[one].push_back(rank.count());
+      if (one == 0) say(JobState::running);
       meeting.arrive_and_wait();
       if (one != 0) continue;
       const JobControl now = *control().word();
       ASSERT_TRUE(
           control().publish({.sequence = now.sequence, .failed = false, .version = 0, .safe_point = 0, .text = {}}));
-      ASSERT_TRUE(control().say(
-          {.asked = false, .state = JobState::none, .request = now.request, .options = 0, .sequence = now.sequence}));
+      say(JobState::none);
     }
   };
   std::vector<std::thread> ranks;
