@@ -62,12 +62,11 @@ Result<Job::Order> Job::hear() {
     order.sequence = now.sequence;
     order.request = now.request;
     order.options = now.options;
-    // Before anybody can be past this safe point.
-    say(order, JobState::running, true);
     return {};
   });
   PSNAM_CHECK(team_.agree(heard));
   PSNAM_CHECK(team_.broadcast(order, 0));
+  say(order, JobState::running, true);
   return order;
 }
 

@@ -35,10 +35,10 @@ std::uint64_t Agreement::target(std::uint32_t sequence) const noexcept {
   return word.compare_exchange_strong(now, mine.encode()) ? mine.number : JobTarget::decode(now).number;
 }
 
-Result<bool> Agreement::act_here() const {
+Result<bool> Agreement::act_here(std::uint32_t acted) const {
   JobPage& page = control_->page();
   const JobControl asked = JobControl::decode(page.control.load());
-  if (!asked.asked || (asked.state != JobState::requested && asked.state != JobState::pending)) return false;
+  if (!asked.asked || asked.sequence == acted) return false;
   if (asked.state == JobState::requested) {
     JobControl pending = asked;
     pending.state = JobState::pending;

@@ -27,9 +27,10 @@ class Agreement {
 
   /// The rank comes to its next safe point: whether something is asked. What programs do inline.
   [[nodiscard]] bool arrive() const noexcept;
-  /// After arrive() returned true: whether this is the safe point at which all act. Code::sync for a rank that is past
-  /// it: not all come to safe points equally often.
-  [[nodiscard]] Result<bool> act_here() const;
+  /// After arrive() returned true: whether this is the safe point at which all act. `acted` is the number of the last
+  /// request that this rank has acted on: other ranks may be at work on the next one already, and on that one still.
+  /// Code::sync for a rank that is past it: not all come to safe points equally often.
+  [[nodiscard]] Result<bool> act_here(std::uint32_t acted) const;
   /// Safe points that this rank has come to.
   [[nodiscard]] std::uint64_t count() const noexcept { return control_->seat(rank_).count.load(); }
 

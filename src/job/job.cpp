@@ -122,7 +122,7 @@ Result<Verdict> Job::act() {
   if (ended_) return Verdict::end;
   if (mapped_) {
     const Agreement agreement{control(), rank()};
-    PSNAM_TRY(const bool here, agreement.act_here());
+    PSNAM_TRY(const bool here, agreement.act_here(requests_));
     if (!here) return Verdict::go_on;
   } else {
     PSNAM_TRY(const bool here, is_told_to_act());

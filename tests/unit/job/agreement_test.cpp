@@ -37,7 +37,7 @@ class AgreementOnASafePoint : public ::testing::Test {
 TEST_F(AgreementOnASafePoint, NothingIsDoneWhereNothingIsAsked) {
   const Agreement rank{control(), 2};
   EXPECT_FALSE(rank.arrive());
-  const auto here = rank.act_here();
+  const auto here = rank.act_here(0);
   ASSERT_TRUE(here);
   EXPECT_FALSE(*here);
   EXPECT_EQ(rank.count(), 1U);
@@ -49,19 +49,19 @@ TEST_F(AgreementOnASafePoint, NobodyActsBeforeAllHaveSeenTheRequest) {
     for (std::uint32_t one = 0; one + 1 < kRanks; ++one) {
       const Agreement rank{control(), one};
       EXPECT_TRUE(rank.arrive());
-      EXPECT_FALSE(*rank.act_here());
+      EXPECT_FALSE(*rank.act_here(0));
     }
   EXPECT_EQ(control().word()->state, JobState::pending);
   // The last one is far behind: it acts when it has come as far.
   const Agreement last{control(), kRanks - 1};
   for (int turn = 0; turn < 10; ++turn) {
     EXPECT_TRUE(last.arrive());
-    EXPECT_FALSE(*last.act_here()) << turn;
+    EXPECT_FALSE(*last.act_here(0)) << turn;
   }
   for (std::uint32_t one = 0; one < kRanks; ++one) {
     const Agreement rank{control(), one};
     EXPECT_TRUE(rank.arrive());
-    EXPECT_TRUE(*rank.act_here()) << one;
+    EXPECT_TRUE(*rank.act_here(0)) << one;
     EXPECT_EQ(rank.count(), 11U);
   }
 }
@@ -71,13 +71,13 @@ TEST_F(AgreementOnASafePoint, WhoIsPastItIsToldThatRanksDoNotKeepStep) {
   for (std::uint32_t one = 0; one < kRanks; ++one) {
     const Agreement rank{control(), one};
     EXPECT_TRUE(rank.arrive());
-    EXPECT_FALSE(*rank.act_here());
+    EXPECT_FALSE(*rank.act_here(0));
   }
   const Agreement rank{control(), 0};
   EXPECT_TRUE(rank.arrive());
-  EXPECT_TRUE(*rank.act_here());
+  EXPECT_TRUE(*rank.act_here(0));
   EXPECT_TRUE(rank.arrive());
-  const auto past = rank.act_here();
+  const auto past = rank.act_here(0);
   ASSERT_FALSE(past);
   EXPECT_EQ(past.error().code, Code::sync);
   EXPECT_EQ(past.error().message,
@@ -95,7 +95,7 @@ TEST_F(AgreementOnASafePoint, AllActAtTheSameOneWhileRequestsComeAtAnyTime) {
     while (acted[one].size() < kRequests) {
       if (random() % 64 == 0) std::this_thread::yield();
       if (!rank.arrive()) continue;
-      const auto here = rank.act_here();
+      const auto here = rank.act_here(static_cast<std::uint32_t>(acted[one].size()));
       ASSERT_TRUE(here) << here.error().message;
       if (!*here) continue;
       acted[one].push_back(rank.count());
