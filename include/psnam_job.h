@@ -68,9 +68,8 @@ static inline int psnam_job_safe_point(psnam_job_t* job, int* what) {
 #if defined(__GNUC__)
   if (job != NULL && job->private_count != NULL) {
     if (what != NULL) *what = PSNAM_JOB_GO_ON;
-    /* The count is seen by the others before this rank looks whether something is asked. */
-    __atomic_store_n(job->private_count, __atomic_load_n(job->private_count, __ATOMIC_RELAXED) + 1, __ATOMIC_SEQ_CST);
-    if ((__atomic_load_n(job->private_asked, __ATOMIC_SEQ_CST) & 1) == 0) return 0;
+    __atomic_store_n(job->private_count, __atomic_load_n(job->private_count, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+    if ((__atomic_load_n(job->private_asked, __ATOMIC_RELAXED) & 1) == 0) return 0;
     return psnam_job_private_act(job, what);
   }
 #endif

@@ -104,7 +104,7 @@ Status act(psnam_job_t* handle, int* what) {
 void come(const psnam_job_t* handle) {
   if (handle == nullptr || handle->private_count == nullptr) return;
   __atomic_store_n(handle->private_count, __atomic_load_n(handle->private_count, __ATOMIC_RELAXED) + 1,
-                   __ATOMIC_SEQ_CST);
+                   __ATOMIC_RELAXED);
 }
 
 /// A fence has no way to say what its safe point told: that is kept.
@@ -112,7 +112,7 @@ Status fence(psnam_job_t* handle) {
   const auto one = process().jobs().find(handle);
   if (!one) return {};
   come(handle);
-  if ((__atomic_load_n(handle->private_asked, __ATOMIC_SEQ_CST) & 1) == 0) return {};
+  if ((__atomic_load_n(handle->private_asked, __ATOMIC_RELAXED) & 1) == 0) return {};
   auto verdict = one->job->act();
   if (!verdict) {
     one->last_failure = verdict.error();

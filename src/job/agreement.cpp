@@ -13,8 +13,8 @@ using format::JobTarget;
 
 bool Agreement::arrive() const noexcept {
   auto& count = control_->seat(rank_).count;
-  count.store(count.load(std::memory_order_relaxed) + 1);
-  return (control_->page().control.load() & 1) != 0;
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return (control_->page().control.load(std::memory_order_relaxed) & 1) != 0;
 }
 
 bool Agreement::all_have_seen(std::uint32_t sequence) const noexcept {
@@ -44,12 +44,14 @@ Result<bool> Agreement::act_here(std::uint32_t acted) const {
     pending.state = JobState::pending;
     static_cast<void>(control_->exchange(asked, pending));  // or another rank was first
   }
+  // Again, in the order that counts from here on.
+  const std::uint64_t here = count();
+  control_->seat(rank_).count.store(here);
   control_->seat(rank_).announced.store(asked.sequence);
   if (page.closing.load() != asked.sequence) {
     if (!all_have_seen(asked.sequence)) return false;
     page.closing.store(asked.sequence);
   }
-  const std::uint64_t here = count();
   const std::uint64_t there = target(asked.sequence);
   if (here > there)
     return Error{Code::sync,

@@ -2,13 +2,14 @@
 // safe points in the record, and call them equally often; at a safe point nobody may wait for somebody who is before
 // it, because that one may need a message of a rank that would wait.
 //
-// Why it works. A rank first stores its new count, then looks at what is asked; all of these are sequentially
-// consistent. A rank that sees the request announces it and goes on. When all have, `closing` is set; from then on a
-// rank that comes to a safe point stays there until there is a target, and makes one itself if nobody has: the largest
-// of all counts, and one. A rank that had passed a safe point without seeing `closing` had stored its count before,
-// so that is in the largest; one that sees it stands at most at the target. Whoever makes it may die: the next one
-// makes it. Targets of different ranks may differ by one, since counts grow meanwhile; each is right, and the first
-// is taken. Nobody waits for anybody before the target, where the job acts together.
+// Why it works. A rank that sees the request announces it and goes on. When all have, `closing` is set. As long as a
+// rank has not announced it nobody can act, so where nothing is seen to be asked a safe point needs no order: a plain
+// store of the count, a plain load. From the announcement on a rank first stores its count, then looks at `closing`,
+// both sequentially consistent. One that sees it stays there until there is a target, and makes one itself if nobody
+// has: the largest of all counts, and one. A rank that had passed a safe point without seeing `closing` had stored its
+// count before, so that is in the largest; one that sees it stands at most at the target. Whoever makes it may die: the
+// next one makes it. Targets of different ranks may differ by one, since counts grow meanwhile; each is right, and the
+// first is taken. Nobody waits for anybody before the target, where the job acts together.
 //
 // A stale read costs one safe point. A rank that died leaves at worst a request that nobody acts on.
 #pragma once

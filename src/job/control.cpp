@@ -184,6 +184,10 @@ Status Control::publish(const Outcome& outcome) const {
 }
 
 Status Control::set_abilities(std::uint32_t abilities) const {
+  if (mapped()) {
+    page().abilities.store(abilities);
+    return {};
+  }
   return write(offsetof(JobPage, abilities), &abilities, sizeof abilities);
 }
 
@@ -194,6 +198,10 @@ Status Control::set_seat(std::uint32_t rank, const format::Uuid& node, std::uint
 }
 
 Status Control::set_leaving(std::uint32_t rank, std::uint32_t leaving) const {
+  if (mapped()) {
+    seat(rank).leaving.store(leaving);
+    return {};
+  }
   return write(seat_at(rank) + offsetof(JobSeat, leaving), &leaving, sizeof leaving);
 }
 

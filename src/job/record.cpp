@@ -162,6 +162,10 @@ Result<std::vector<FoundRecord>> find_records(nam::Service& nam) {
     auto one = look_at(nam, std::move(report.allocation), nam::AccessRight::read_only);
     // A job that ends at this moment takes its record along.
     if (!one && one.error().code == Code::name_not_found) continue;
+    if (!one && (one.error().code == Code::corrupt || one.error().code == Code::incompatible)) {
+      log::warn("{}", one.error().message);
+      continue;
+    }
     if (!one) return one.take_error();
     found.push_back(std::move(*one));
   }

@@ -124,11 +124,12 @@ Result<Outcome> await_outcome(const Control& control, std::uint32_t sequence, st
   const auto end = Clock::now() + limit;
   for (;;) {
     PSNAM_TRY(const JobControl now, control.word());
-    PSNAM_TRY(auto outcome, control.outcome(sequence));
-    // A job that has said so takes the next request.
-    if (outcome && (now.sequence != sequence || has_settled(now))) return std::move(*outcome);
-    if (!outcome && (now.state == JobState::ended || now.sequence != sequence))
+    // Read only when the job has said that it is written; then it takes the next request, too.
+    if (now.sequence != sequence || has_settled(now)) {
+      PSNAM_TRY(auto outcome, control.outcome(sequence));
+      if (outcome) return std::move(*outcome);
       return Error{Code::peer_lost, "the job has ended without coming to a safe point"};
+    }
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0)
       return Error{Code::busy, fmt::format("after {} s the job is still at it ({}); the request stands",
