@@ -1,6 +1,7 @@
 #include "job/control.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 #include <climits>
 #include <cstring>
 #include <new>
-#include <thread>
 
 #include "nam/lock_page.hpp"
 
@@ -218,7 +218,7 @@ Result<JobControl> Control::await_other_than(const JobControl& seen, std::chrono
     // Nobody rings here: what is on another host is looked at now and then.
     PSNAM_TRY(const JobControl now, word());
     if (now != seen) return now;
-    std::this_thread::sleep_for(std::min(limit, kLook));
+    ::poll(nullptr, 0, static_cast<int>(std::min(limit, kLook).count()));
     return word();
   }
   const std::uint32_t rung = page().bell.load();

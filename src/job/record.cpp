@@ -1,12 +1,11 @@
 #include "job/record.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "base/log.hpp"
 #include "job/names.hpp"
@@ -41,11 +40,11 @@ Result<Control> look_into(nam::Service& nam, const format::AllocationRecord& rec
 /// Processes that live and use the record. Somebody who looks into it has it in use for a moment.
 Result<std::uint64_t> settled_users(nam::Service& nam, std::uint64_t id) {
   constexpr int kLooks = 20;
-  constexpr std::chrono::milliseconds kPause{50};
+  constexpr int kPauseMs = 50;
   for (int look = 1;; ++look) {
     PSNAM_TRY(const std::uint64_t users, nam.count_users(id));
     if (users == 0 || look == kLooks) return users;
-    std::this_thread::sleep_for(kPause);
+    ::poll(nullptr, 0, kPauseMs);
   }
 }
 

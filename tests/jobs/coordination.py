@@ -54,8 +54,11 @@ class Work:
         end = time.monotonic() + LIMIT_S
         while not condition():
             assert time.monotonic() < end, f"{what}: not within {LIMIT_S} s: {[self.heard(rank) for rank in range(self.count)]}"
-            assert self.process.poll() is None or condition(), f"{what}: the job has ended: {self.process.communicate()[0]}"
-            time.sleep(0.02)
+            try:
+                self.process.wait(0.02)
+                assert condition(), f"{what}: the job has ended: {self.process.communicate()[0]}"
+            except subprocess.TimeoutExpired:
+                pass
 
     def wait_for(self, text, rank=0):
         self.until(text, lambda: any(line.startswith(text) for line in self.heard(rank)))
@@ -64,7 +67,6 @@ class Work:
         end = time.monotonic() + LIMIT_S
         while self.state() != "killed":
             assert time.monotonic() < end, f"of a job that was killed some live: {self.show()}"
-            time.sleep(0.02)
 
     def pids(self):
         return [seat["pid"] for seat in self.show()["seats"]]
