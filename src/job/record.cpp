@@ -94,6 +94,11 @@ Result<std::vector<Departure>> take_over(nam::Service& nam, const std::string& j
   return departures ? std::move(*departures) : std::vector<Departure>{};
 }
 
+/// One that is made, and not taken away again.
+bool is_found(const format::AllocationRecord& record) {
+  return job_of_record(record.name) && record.consistency == format::Consistency::persistent;
+}
+
 Result<FoundRecord> look_at(nam::Service& nam, format::AllocationRecord record, nam::AccessRight right) {
   const auto job = job_of_record(record.name);
   PSNAM_TRY(const std::uint64_t living, nam.count_users(record.id));
@@ -157,7 +162,7 @@ Result<std::vector<FoundRecord>> find_records(nam::Service& nam) {
   PSNAM_TRY(auto reports, nam.allocations());
   std::vector<FoundRecord> found;
   for (auto& report : reports) {
-    if (!job_of_record(report.allocation.name)) continue;
+    if (!is_found(report.allocation)) continue;
     auto one = look_at(nam, std::move(report.allocation), nam::AccessRight::read_only);
     // A job that ends at this moment takes its record along.
     if (!one && one.error().code == Code::name_not_found) continue;
@@ -179,8 +184,9 @@ Result<FoundRecord> find_record(nam::Service& nam, const std::string& job, nam::
   if (!record && record.error().code != Code::name_not_found) return record.take_error();
   if (!record) {
     PSNAM_TRY(auto reports, nam.allocations());
-    const auto other =
-        std::ranges::find_if(reports, [&](const auto& report) { return job_of_record(report.allocation.name) == job; });
+    const auto other = std::ranges::find_if(reports, [&](const auto& report) {
+      return is_found(report.allocation) && job_of_record(report.allocation.name) == job;
+    });
     if (other == reports.end())
       return Error{Code::name_not_found, fmt::format("there is no job \"{}\" that user {} may see", job, me)};
     record = std::move(other->allocation);
