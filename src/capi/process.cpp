@@ -47,6 +47,7 @@ Status Process::finalize() {
   // What a set holds is among the allocations. Its communicator stays: freeing it would be collective.
   sets_.clear({});
   checkpoints_.clear({});
+  jobs_.clear({});
   managed_.clear({});
   Status first;
   nam_allocation_t freed{};

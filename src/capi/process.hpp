@@ -14,12 +14,14 @@
 #include "capi/allocation.hpp"
 #include "capi/checkpoint_set.hpp"
 #include "capi/handles.hpp"
+#include "capi/jobs.hpp"
 #include "capi/managed.hpp"
 #include "capi/records.hpp"
 #include "capi/set.hpp"
 #include "nam.h"
 #include "nam/store.hpp"
 #include "psnam_checkpoint_team.h"
+#include "psnam_job_team.h"
 
 namespace psnam::capi {
 
@@ -49,6 +51,7 @@ class Process {
   [[nodiscard]] Handles<nam_ext_allocation_t, Set>& sets() noexcept { return sets_; }
   [[nodiscard]] Handles<nam_ext_allocation_t, CheckpointSet>& checkpoints() noexcept { return checkpoints_; }
   [[nodiscard]] Handles<psnam_checkpoint_t, ManagedCheckpoint>& managed() noexcept { return managed_; }
+  [[nodiscard]] Handles<psnam_job_t, RunningJob>& jobs() noexcept { return jobs_; }
   [[nodiscard]] LoadedRecords& records() noexcept { return records_; }
   [[nodiscard]] TicketTable<UnderWay>& transfers() noexcept { return transfers_; }
 
@@ -71,6 +74,7 @@ class Process {
   Handles<nam_ext_allocation_t, Set> sets_;
   Handles<nam_ext_allocation_t, CheckpointSet> checkpoints_;
   Handles<psnam_checkpoint_t, ManagedCheckpoint> managed_;
+  Handles<psnam_job_t, RunningJob> jobs_;
   LoadedRecords records_;
   TicketTable<UnderWay> transfers_;
 };

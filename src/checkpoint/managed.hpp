@@ -97,6 +97,8 @@ class Managed {
   ~Managed();
 
   [[nodiscard]] const Team& team() const noexcept { return team_; }
+  /// Of this rank: where its copies are.
+  [[nodiscard]] format::Uuid node() const { return store_->node().store; }
 
   // What this process has; not collective. Code::busy while a version is saved.
   /// Code::name_exists for an id that is registered, Code::invalid_argument for a part that is none or of another size.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
+#include "cli/jobs.hpp"
 #include "cli/owner.hpp"
 #include "psnam_version.hpp"
 
@@ -28,6 +29,7 @@ struct Parsed {
   FreeOptions free;
   TopOptions top;
   CheckpointWish checkpoint;
+  JobWish job;
   std::optional<std::uint32_t> nam;  ///< to be removed
   bool force = false;
   Command command;
@@ -129,6 +131,63 @@ void add_checkpoint_commands(CLI::App& app, Parsed& parsed) {
   exported->add_option("--version", parsed.checkpoint.version, "which one (default: the newest)");
 }
 
+/// One thing that a job can be asked for.
+CLI::App* add_job_request(CLI::App& to, Parsed& parsed, const char* name, const char* help, format::JobRequest what) {
+  CLI::App* const added = to.add_subcommand(name, help);
+  added->fallthrough();
+  added->callback([&parsed, what] {
+    parsed.job.request.what = what;
+    parsed.command = [&parsed] { return ask_job(parsed.invocation, parsed.job); };
+  });
+  added->add_option("name", parsed.job.name, "name of the job")->required();
+  CLI::Option* const wait =
+      added->add_option("--wait", parsed.job.wait_seconds, "how many seconds to wait until it is done (default: 300)");
+  added->add_flag("--no-wait", parsed.job.no_wait, "do not wait until it is done")->excludes(wait);
+  return added;
+}
+
+void add_job_requests(CLI::App& job, Parsed& parsed) {
+  using format::JobRequest;
+  CLI::App* const save = add_job_request(job, parsed, "checkpoint", "save a version", JobRequest::checkpoint);
+  CLI::Option* const term = save->add_flag("--term", parsed.job.term, "the job ends after it");
+  save->add_flag("--stop", parsed.job.stop, "the job stays where it is after it, until it is continued")
+      ->excludes(term);
+  add_job_request(job, parsed, "continue", "a stopped job goes on", JobRequest::proceed);
+  add_job_request(job, parsed, "restart", "the job goes back to its newest version, in place", JobRequest::restart);
+  add_job_request(job, parsed, "migrate", "save a version and end; at the next start these ranks leave their nodes",
+                  JobRequest::migrate)
+      ->add_option("rank", parsed.job.request.leaving, "ranks")
+      ->required();
+  CLI::App* const quiesce = job.add_subcommand("quiesce", "stop a job at a safe point, with nothing under way");
+  quiesce->fallthrough();
+  quiesce->require_subcommand(1);
+  add_job_request(*quiesce, parsed, "start", "it stops", JobRequest::quiesce_start);
+  add_job_request(*quiesce, parsed, "checkpoint", "it saves a version, and stays", JobRequest::quiesce_checkpoint);
+  add_job_request(*quiesce, parsed, "end", "it goes on", JobRequest::quiesce_end);
+}
+
+void add_job_commands(CLI::App& app, Parsed& parsed) {
+  CLI::App* const job = app.add_subcommand("job", "running jobs that can be asked to save, to stop, to go on, to end");
+  job->fallthrough();
+  job->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, Command command) {
+    CLI::App* const added = job->add_subcommand(name, help);
+    added->fallthrough();
+    added->callback([&parsed, command = std::move(command)] { parsed.command = command; });
+    return added;
+  };
+  add("list", "the jobs, and in which state they are", [&] { return list_jobs(parsed.invocation); });
+  add("show", "one job, with its ranks and what became of the last request",
+      [&] { return show_job(parsed.invocation, parsed.names.front()); })
+      ->add_option("name", parsed.names, "name of the job")
+      ->required()
+      ->expected(1);
+  add("rm", "remove what jobs that were killed left", [&] { return remove_jobs(parsed.invocation, parsed.names); })
+      ->add_option("name", parsed.names, "names of jobs")
+      ->required();
+  add_job_requests(*job, parsed);
+}
+
 void complain(const std::string& message) { std::fprintf(stderr, "namctl: %s\n", message.c_str()); }
 
 int report(const Result<Outcome>& outcome) {
@@ -164,6 +223,7 @@ int run(int argc, char** argv) {
   add_commands(app, parsed);
   add_allocation_commands(app, parsed, json);
   add_checkpoint_commands(app, parsed);
+  add_job_commands(app, parsed);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "mpi/fence_hooks.hpp"
 #include "mpi/iget.hpp"
 #include "psnam_version.hpp"
 
@@ -52,6 +53,7 @@ Status Runtime::load_types() {
 void Runtime::publish_facts() {
   real_.Info_set(MPI_INFO_ENV, "psnam_version", kVersion);
   real_.Info_set(MPI_INFO_ENV, iget_key(), iget_functions().c_str());
+  real_.Info_set(MPI_INFO_ENV, fence_key(), fence_functions().c_str());
   if (!options_.module_id.empty()) real_.Info_set(MPI_INFO_ENV, "msa_module_id", options_.module_id.c_str());
 }
 

@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "base/ticket_table.hpp"
 #include "mpi/errors.hpp"
+#include "mpi/fence_hooks.hpp"
 #include "mpi/next.hpp"
 #include "rma/type_table.hpp"
 #include "trace/histogram.hpp"
@@ -65,6 +66,8 @@ class Process {
   [[nodiscard]] HandleTable<win::Window>& windows() noexcept { return windows_; }
   [[nodiscard]] HandleTable<win::Connection>& connections() noexcept { return connections_; }
   [[nodiscard]] TicketTable<win::SplitGet>& gets() noexcept { return gets_; }
+  /// By the handle of any window, ours or not.
+  [[nodiscard]] HandleTable<FenceHook>& fence_hooks() noexcept { return fence_hooks_; }
 
   /// The functions below the entry of `level`.
   [[nodiscard]] const Next& next(Level level) noexcept {
@@ -102,6 +105,7 @@ class Process {
 
   HandleTable<win::Window> windows_;
   HandleTable<win::Connection> connections_;
+  HandleTable<FenceHook> fence_hooks_;
   TicketTable<win::SplitGet> gets_;
   std::atomic<bool> resolved_{false};
   bool tool_below_ = false;

@@ -1,4 +1,5 @@
 // Synchronisation calls.
+#include "mpi/fence_hooks.hpp"
 #include "mpi/route.hpp"
 
 namespace psnam::mpi {
@@ -12,9 +13,25 @@ int synchronise(MPI_Win win, Body&& body, Args... args) noexcept {
 }
 
 template <Level L>
-int Win_fence_at(int assertions, MPI_Win win) noexcept {
+int plain_fence(int assertions, MPI_Win win) noexcept {
   return synchronise<L, &Next::Win_fence>(
       win, [=](win::Window& w) { return w.fence(assertions); }, assertions, win);
+}
+
+/// The fence of a window, of whoever's, that somebody watches.
+template <Level L>
+[[gnu::noinline]] int watched_fence(int assertions, MPI_Win win, const FenceHook& hook) noexcept {
+  const int rc = plain_fence<L>(assertions, win);
+  if (rc == MPI_SUCCESS && process().works<L, &Next::Win_fence>()) hook.function(hook.argument);
+  return rc;
+}
+
+template <Level L>
+int Win_fence_at(int assertions, MPI_Win win) noexcept {
+  const FenceHook* const hook = process().fence_hooks().find(win);
+  if (hook == nullptr) [[likely]]
+    return plain_fence<L>(assertions, win);
+  return watched_fence<L>(assertions, win, *hook);
 }
 
 template <Level L>

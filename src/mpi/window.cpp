@@ -1,6 +1,7 @@
 // Making, freeing and asking windows.
 #include <climits>
 
+#include "mpi/fence_hooks.hpp"
 #include "mpi/iget.hpp"
 #include "mpi/route.hpp"
 #include "win/creation.hpp"
@@ -74,6 +75,7 @@ int Win_free_at(MPI_Win* win) noexcept {
   win::Window* const found = win != nullptr ? our_window<L, &Next::Win_free>(*win) : nullptr;
   if (found == nullptr) {
     if (win != nullptr) end_gets_of(*win);
+    if (win != nullptr) end_watch(*win);
     return hand_on<L, &Next::Win_free>(win);
   }
   bool agreed = false;
@@ -89,6 +91,7 @@ int Win_free_at(MPI_Win* win) noexcept {
   });
   if (!agreed && !peer_lost) return rc;
   // The handle leaves the table first: the MPI library gives its number to the next window.
+  end_watch(*win);
   std::unique_ptr<win::Window> window{process().windows().erase(*win)};
   if (!agreed && abandon_gets_of(*win)) static_cast<void>(window.release());  // pointers lead into it
   if (agreed) rc = run_on_window(*win, [&] { return watch(window->release()); });

@@ -38,6 +38,7 @@ def info_findings(root):
     header = set(re.findall(r'"(psnam_[a-z_]*[a-z])"', _joined(root, "include/psnam.h")))
     # Words of the same form that are functions and types.
     header |= set(re.findall(r"\b(psnam_checkpoint\w*)", _joined(root, "include/psnam_checkpoint.h", "include/psnam_checkpoint_team.h")))
+    header |= set(re.findall(r"\b(psnam_job\w*)", _joined(root, "include/psnam_job.h", "include/psnam_job_team.h")))
     findings = []
     page = root / "docs/windows.md"
     mentioned = set(re.findall(r"\bpsnam_[a-z_]*[a-z]\b", page.read_text())) if page.exists() else set()

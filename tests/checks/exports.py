@@ -118,8 +118,8 @@ def main():
         findings += compare(expected_symbols(rows), exported, patterns)
         findings += needed_findings(_needed(options.library))
     if options.libnam:
-        headers = "".join((options.root / "include" / name).read_text() for name in ("nam.h", "nam_team.h", "psnam_checkpoint_team.h"))
-        declared = set(re.findall(r"^NAM_API [\w *]*?\b((?:nam|psnam_checkpoint)_\w+)\(", headers, re.MULTILINE))
+        headers = "".join((options.root / "include" / name).read_text() for name in ("nam.h", "nam_team.h", "psnam_checkpoint_team.h", "psnam_job_team.h"))
+        declared = set(re.findall(r"^NAM_API [\w *]*?\b((?:nam|psnam_checkpoint|psnam_job)_\w+)\(", headers, re.MULTILINE))
         findings += libnam_findings(declared, _exported(options.libnam)) + needed_findings(_needed(options.libnam))
     sys.exit(tree.report("exports", findings))
 

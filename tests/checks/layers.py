@@ -20,6 +20,8 @@ ALLOWED = {
     # format: a structure lays regions out as the records that the catalog keeps of them.
     "structures": ["base", "format", "manifestations"],
     "checkpoint": ["base", "format", "parity", "nam"],
+    # checkpoint: the table of collectives is there.
+    "job": ["base", "format", "nam", "checkpoint"],
     # backends: what moves and combines bytes knows no MPI; rma says it in MPI's words.
     "rma": ["base", "backends", "manifestations", "structures"],
     # rma: real.hpp there is the table of the MPI library's own functions, which a team calls.
@@ -29,17 +31,19 @@ ALLOWED = {
     # these layers is its business.
     "mpi": ["base", "trace", "nam", "rma", "win"],
     # format: as for cli. No win: libnam.so knows no MPI, and nothing of windows.
-    "capi": ["base", "format", "backends", "parity", "nam", "checkpoint"],
+    "capi": ["base", "format", "backends", "parity", "nam", "checkpoint", "job"],
     "daemon": ["base", "trace", "nam"],
     # format: namctl prints the records that the service hands out.
     # backends: namctl doctor looks whether the fabric can be had.
     # parity, checkpoint: namctl checkpoint looks at what jobs have saved.
-    "cli": ["base", "format", "trace", "backends", "parity", "nam", "checkpoint"],
+    # job: what is asked of a job is put into its record.
+    "cli": ["base", "format", "trace", "backends", "parity", "nam", "checkpoint", "job"],
 }
 BELOW_WATERLINE = ["rma", "sync", "win", "mpi"]
 PUBLIC = {"psnam.h": True, "nam.h": False, "nam_ext.h": True, "nam_team.h": False,
           "psnam_checkpoint.h": True, "psnam_checkpoint_team.h": False,
-          "psnam_checkpoint.hpp": True}  # header of include/ -> whether it includes mpi.h
+          "psnam_checkpoint.hpp": True,
+          "psnam_job.h": True, "psnam_job_team.h": False}  # header of include/ -> whether it includes mpi.h
 GENERATED = ["psnam_version.hpp"]  # by the build, from a .in file in src
 _SCHEMA_HEADER = ".capnp.h"  # by the build, from the .capnp file of the same name
 
