@@ -47,7 +47,7 @@ struct FoundSet {
   std::uint32_t uid = 0;
   std::uint32_t members = 0, parities = 0;
   std::vector<FoundPart> areas;  ///< at least one
-  std::string problem;      ///< why nothing else is known
+  std::string problem;           ///< why nothing else is known
 
   [[nodiscard]] std::size_t jobs() const;
 };

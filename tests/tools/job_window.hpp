@@ -19,8 +19,8 @@ namespace psnam::test {
   return otherwise;
 }
 
-/// When all ranks have come here, rank 0 tells the test's script that the job stands here, and waits for a line; the other
-/// ranks wait for rank 0.
+/// When all ranks have come here, rank 0 tells the test's script that the job stands here, and waits for a line; the
+/// other ranks wait for rank 0.
 inline std::string stop_at(const std::string& point) {
   std::string word;
   MPI_Barrier(MPI_COMM_WORLD);
