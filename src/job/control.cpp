@@ -217,7 +217,7 @@ Result<JobControl> Control::await_other_than(const JobControl& seen, std::chrono
   if (!mapped()) {
     // Nobody rings here: what is on another host is looked at now and then.
     PSNAM_TRY(const JobControl now, word());
-    if (now != seen) return now;
+    if (now != seen || limit.count() <= 0) return now;
     ::poll(nullptr, 0, static_cast<int>(std::min(limit, kLook).count()));
     return word();
   }

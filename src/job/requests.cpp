@@ -21,12 +21,9 @@ using format::JobState;
 class Turn {
  public:
   static Result<Turn> take(JobPage& page) {
-    constexpr time_t kLimitSeconds = 10;
-    timespec limit{};
-    ::clock_gettime(CLOCK_MONOTONIC, &limit);
-    limit.tv_sec += kLimitSeconds;
     auto* const mutex = reinterpret_cast<pthread_mutex_t*>(page.mutex);
-    int error = ::pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &limit);
+    int error = ::pthread_mutex_trylock(mutex);
+    if (error == EBUSY) error = wait_for(mutex);
     // Its holder died: the request was put by one exchange, or was not.
     if (error == EOWNERDEAD) error = ::pthread_mutex_consistent(mutex);
     if (error != 0) return system_error("waiting for others who ask the same job", error);
@@ -42,6 +39,13 @@ class Turn {
 
  private:
   explicit Turn(pthread_mutex_t* mutex) noexcept : mutex_{mutex} {}
+  static int wait_for(pthread_mutex_t* mutex) {
+    constexpr time_t kLimitSeconds = 10;
+    timespec limit{};
+    ::clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += kLimitSeconds;
+    return ::pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &limit);
+  }
   pthread_mutex_t* mutex_;
 };
 

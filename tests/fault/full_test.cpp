@@ -6,8 +6,6 @@ namespace {
 
 const std::string kName = "full.window";
 
-std::size_t number(const std::string& key) { return static_cast<std::size_t>(std::stoull(argument(key))); }
-
 Info info_for(const std::string& structure, const std::string& manifestation,
               const std::string& consistency = "volatile") {
   return Info{{"psnam_manifestation", "psnam_manifestation_" + manifestation},

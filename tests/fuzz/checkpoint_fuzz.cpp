@@ -62,9 +62,14 @@ std::vector<std::byte> data_of(std::uint64_t bytes, unsigned salt) {
   return data;
 }
 
+const Series& good_series() {
+  static const Series series{
+      .id = {{9, 8}}, .name = "mine", .sets = 2, .parities = 1, .block_bytes = kBlock, .set_of = {0, 1, 0, 1, 0}};
+  return series;
+}
+
 Image good_page() {
-  const auto page = encode(Series{
-      .id = {{9, 8}}, .name = "mine", .sets = 2, .parities = 1, .block_bytes = kBlock, .set_of = {0, 1, 0, 1, 0}});
+  const auto page = encode(good_series());
   Image image{page.size()};
   std::ranges::copy(page, image.bytes().begin());
   return image;
@@ -169,7 +174,15 @@ std::set<std::size_t> flip(std::span<std::byte> memory, std::span<const std::byt
 void flipped_page(std::span<const std::byte> bytes) {
   const Image image{good_page()};
   const auto bits = flip(image.bytes(), bytes);
-  require(decode_series(image.bytes()).ok() == bits.empty());
+  auto read = decode_series(image.bytes());
+  // Behind the table is the number of the newest version, which changes and is in no checksum.
+  const std::size_t protected_bits =
+      8 * (sizeof(format::CheckpointSeriesHeader) + good_series().set_of.size() * sizeof(std::uint32_t));
+  const bool intact = std::ranges::all_of(bits, [&](std::size_t bit) { return bit >= protected_bits; });
+  require(read.ok() == intact);
+  if (!read) return;
+  read->newest = good_series().newest;
+  require(*read == good_series());
 }
 
 void flipped_copy(std::span<const std::byte> bytes) {

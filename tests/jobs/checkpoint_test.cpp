@@ -1,7 +1,5 @@
 // The roles of checkpoint.py: a job that saves until it is killed, and one that finds what it has left.
 #include <psnam_checkpoint.h>
-#include <signal.h>
-#include <time.h>
 
 #include <cerrno>
 #include <fstream>
@@ -9,29 +7,12 @@
 #include <vector>
 
 #include "support/gated_memory.hpp"
+#include "support/kill.hpp"
 #include "support/nam_failure.hpp"
 #include "tools/job_window.hpp"
 
 namespace psnam::test {
 namespace {
-
-[[nodiscard]] std::uint64_t number(const std::string& key, std::uint64_t otherwise = 0) {
-  const std::string text = argument(key);
-  return text.empty() ? otherwise : std::stoull(text);
-}
-
-/// The kernel ends this process, without a word, when the time has come.
-void die_after(std::uint64_t microseconds) {
-  sigevent event{};
-  event.sigev_notify = SIGEV_SIGNAL;
-  event.sigev_signo = SIGKILL;
-  timer_t timer{};
-  ASSERT_EQ(::timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-  itimerspec when{};
-  when.it_value.tv_sec = static_cast<time_t>(microseconds / 1'000'000);
-  when.it_value.tv_nsec = static_cast<long>(microseconds % 1'000'000 * 1000 + 1);
-  ASSERT_EQ(::timer_settime(timer, 0, &when, nullptr), 0);
-}
 
 class Job : public ::testing::Test {
  protected:
@@ -109,7 +90,7 @@ TEST_F(Saver, GoesOnUntilItIsKilled) {
   const std::uint64_t victim = number("victim", ~std::uint64_t{0});
   MPI_Barrier(MPI_COMM_WORLD);
   if (victim == ~std::uint64_t{0} || victim == static_cast<std::uint64_t>(rank_)) {
-    ASSERT_NO_FATAL_FAILURE(die_after(number("after_us")));
+    ASSERT_TRUE(kill_me_after(static_cast<long>(number("after_us")) * 1000));
   }
   ASSERT_NO_FATAL_FAILURE(open());
   ASSERT_NO_FATAL_FAILURE(restore());

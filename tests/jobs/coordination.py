@@ -1,5 +1,6 @@
 """Jobs that are asked from outside, by namctl job. coordination.py PROGRAM NAMCTL NAMD PRELOAD [PART]..."""
 
+import contextlib
 import functools
 import json
 import os
@@ -266,7 +267,9 @@ def killed(new, ranks):
         job.until("it is asked", lambda: job.state() == "requested")
         os.kill(pids[-1], signal.SIGKILL)
         for pid in pids[:-1]:
-            os.kill(pid, signal.SIGCONT)
+            # The launcher may have ended them already.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
         _, errors = asking.communicate(timeout=LIMIT_S)
         assert asking.returncode == 1 and "was killed" in errors, errors
         output, _ = job.process.communicate(timeout=LIMIT_S)

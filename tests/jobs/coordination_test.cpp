@@ -10,16 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "mpi/mpi_test.hpp"
+#include "tools/arguments.hpp"
 
 namespace psnam::test {
 namespace {
 
-[[nodiscard]] std::string argument(const std::string& key, const std::string& otherwise = "") {
-  for (const std::string& one : arguments())
-    if (one.starts_with(key + "=")) return one.substr(key.size() + 1);
-  return otherwise;
-}
 [[nodiscard]] bool is_file(const std::string& path) { return !path.empty() && ::access(path.c_str(), F_OK) == 0; }
 
 class Worker : public ::testing::Test {

@@ -1,8 +1,6 @@
 // The roles of spread.py: jobs of different numbers of ranks, and of different divisions of a table, that go on with
 // each other's versions, until they are killed or to the end.
 #include <psnam_checkpoint.h>
-#include <signal.h>
-#include <time.h>
 
 #include <array>
 #include <cerrno>
@@ -12,35 +10,13 @@
 #include <utility>
 #include <vector>
 
-#include "mpi/mpi_test.hpp"
+#include "support/kill.hpp"
+#include "tools/arguments.hpp"
 
 namespace psnam::test {
 namespace {
 
 constexpr std::uint64_t kRows = 120;
-
-[[nodiscard]] std::string argument(const std::string& key, const std::string& otherwise = "") {
-  for (const std::string& one : arguments())
-    if (one.starts_with(key + "=")) return one.substr(key.size() + 1);
-  return otherwise;
-}
-[[nodiscard]] std::uint64_t number(const std::string& key, std::uint64_t otherwise = 0) {
-  const std::string text = argument(key);
-  return text.empty() ? otherwise : std::stoull(text);
-}
-
-/// The kernel ends this process, without a word, when the time has come.
-void die_after(std::uint64_t microseconds) {
-  sigevent event{};
-  event.sigev_notify = SIGEV_SIGNAL;
-  event.sigev_signo = SIGKILL;
-  timer_t timer{};
-  ASSERT_EQ(::timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-  itimerspec when{};
-  when.it_value.tv_sec = static_cast<time_t>(microseconds / 1'000'000);
-  when.it_value.tv_nsec = static_cast<long>(microseconds % 1'000'000 * 1000 + 1);
-  ASSERT_EQ(::timer_settime(timer, 0, &when, nullptr), 0);
-}
 
 class Spread : public ::testing::Test {
  protected:
@@ -114,7 +90,7 @@ TEST_F(Spread, GoesOnUntilItIsKilled) {
   const std::uint64_t victim = number("victim", ~std::uint64_t{0});
   MPI_Barrier(MPI_COMM_WORLD);
   if (victim == ~std::uint64_t{0} || victim == static_cast<std::uint64_t>(world_rank())) {
-    ASSERT_NO_FATAL_FAILURE(die_after(number("after_us")));
+    ASSERT_TRUE(kill_me_after(static_cast<long>(number("after_us")) * 1000));
   }
   ASSERT_NO_FATAL_FAILURE(open());
   ASSERT_NO_FATAL_FAILURE(restore());

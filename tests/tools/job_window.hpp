@@ -8,16 +8,9 @@
 #include <fstream>
 #include <iostream>
 
-#include "mpi_test.hpp"
+#include "tools/arguments.hpp"
 
 namespace psnam::test {
-
-/// The value of `key=value` among the program's arguments.
-[[nodiscard]] inline std::string argument(const std::string& key, const std::string& otherwise = "") {
-  for (const std::string& text : arguments())
-    if (text.rfind(key + "=", 0) == 0) return text.substr(key.size() + 1);
-  return otherwise;
-}
 
 /// When all ranks have come here, rank 0 tells the test's script that the job stands here, and waits for a line; the
 /// other ranks wait for rank 0.
