@@ -119,6 +119,19 @@ class Results(unittest.TestCase):
 TOOLS = all(map(shutil.which, ("meson", "clang-format", "shellcheck", "mandoc")))
 
 
+class Fuzz(unittest.TestCase):
+    def test_a_target_that_breaks_is_no_skipped_test(self):
+        """libFuzzer ends with 77 then, by which a test says that it cannot run."""
+        with tempfile.TemporaryDirectory() as folder:
+            target = os.path.join(folder, "target")
+            for status in (0, 1, 77):
+                with open(target, "w", encoding="utf-8") as file:
+                    file.write(f"#!/bin/sh\nexit {status}\n")
+                os.chmod(target, 0o700)
+                done = subprocess.run([ROOT / "tests" / "fuzz" / "run", "1", target, folder], capture_output=True, timeout=60)
+                self.assertEqual(done.returncode, int(status != 0), status)
+
+
 class Check(unittest.TestCase):
     """./check on a small project of its own, with Meson. The packages count as installed."""
 

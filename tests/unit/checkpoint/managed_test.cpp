@@ -122,27 +122,6 @@ TEST_F(ManagedInAStore, IsOfOneJobAtATimeAndWhoLooksIsNone) {
   ASSERT_TRUE(store().close(use->use_id));
 }
 
-TEST(NamesOfCheckpoints, SayWhatTheyAreOf) {
-  const format::Uuid id = format::random_uuid();
-  const auto series = parse_name(series_name(1000, "a:b"));
-  ASSERT_TRUE(series);
-  EXPECT_EQ(series->kind, NameParts::Kind::series);
-  EXPECT_EQ(series->name, "a:b");
-  EXPECT_EQ(series->number, 1000U);
-  const auto copy = parse_name(copy_name(CopyKind::own, id, 17, 1));
-  ASSERT_TRUE(copy);
-  EXPECT_EQ(copy->kind, NameParts::Kind::copy);
-  EXPECT_EQ(copy->series, format::to_string(id));
-  EXPECT_EQ(copy->number, 17U);
-  const auto area = parse_name(new_area_name(id, 3));
-  ASSERT_TRUE(area);
-  EXPECT_EQ(area->kind, NameParts::Kind::area);
-  EXPECT_EQ(area->number, 3U);
-  for (const char* const other : {"", "heat", "psnam-checkpoint:", "psnam-checkpoint:x:a",
-                                  "psnam-checkpoint:1:", "psnam-checkpoint-copy:12:0:1", "libnam-set.x.1.1."})
-    EXPECT_FALSE(parse_name(other)) << other;
-}
-
 using AreaInAStore = test::ManagedJobs;
 
 TEST_F(AreaInAStore, IsGivenForItsChallengeOnly) {
