@@ -164,7 +164,7 @@ std::vector<ShownVersion> versions_of(const SeenSeries& seen) {
     else if (judgement.committed)
       shown.state = "not from here";
     for (std::uint32_t set = 0; set < seen.series().sets; ++set)
-      if (!survey.committed(key, set)) shown.sets_without_parity.push_back(set);
+      if (seen.series().parities != 0 && !survey.committed(key, set)) shown.sets_without_parity.push_back(set);
     all.push_back(std::move(shown));
   }
   return all;
