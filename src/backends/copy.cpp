@@ -45,7 +45,6 @@ constexpr std::size_t interleaved_part(std::size_t bytes) noexcept { return byte
     _mm512_stream_si512(reinterpret_cast<__m512i*>(to + at), first);
     _mm512_stream_si512(reinterpret_cast<__m512i*>(to + at + kLine), second);
   }
-  _mm_sfence();
 }
 
 [[gnu::target("avx2")]] void stream_avx2(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
@@ -56,7 +55,6 @@ constexpr std::size_t interleaved_part(std::size_t bytes) noexcept { return byte
       _mm256_stream_si256(reinterpret_cast<__m256i*>(to + i),
                           _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i)));
   }
-  _mm_sfence();
 }
 
 void stream_sse2(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
@@ -66,7 +64,6 @@ void stream_sse2(std::byte* to, const std::byte* from, std::size_t bytes) noexce
     for (std::size_t i = at; i < at + kStep; i += sizeof(__m128i))
       _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i)));
   }
-  _mm_sfence();
 }
 
 #else
@@ -92,7 +89,9 @@ std::span<const StreamKernel> stream_kernels() noexcept {
   return kernels;
 }
 
-void copy_streaming(std::byte* to, const std::byte* from, std::size_t n, const StreamKernel& kernel) noexcept {
+namespace {
+
+void stream(std::byte* to, const std::byte* from, std::size_t n, const StreamKernel& kernel) noexcept {
   const std::size_t head = std::min(n, (kLine - reinterpret_cast<std::uintptr_t>(to) % kLine) % kLine);
   const std::size_t body = (n - head) - (n - head) % kStep, tail = n - head - body;
   std::memcpy(to, from, head);
@@ -100,9 +99,28 @@ void copy_streaming(std::byte* to, const std::byte* from, std::size_t n, const S
   kernel.copy(to + head, from + head, body);
 }
 
-void copy_streaming(std::byte* to, const std::byte* from, std::size_t n) noexcept {
-  static const StreamKernel& fastest = *std::ranges::find_if(stream_kernels(), &StreamKernel::supported);
-  copy_streaming(to, from, n, fastest);
+const StreamKernel& fastest() noexcept {
+  static const StreamKernel& found = *std::ranges::find_if(stream_kernels(), &StreamKernel::supported);
+  return found;
 }
+
+}  // namespace
+
+void order_streams() noexcept {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+void copy_streaming(std::byte* to, const std::byte* from, std::size_t n, const StreamKernel& kernel) noexcept {
+  stream(to, from, n, kernel);
+  order_streams();
+}
+
+void copy_streaming(std::byte* to, const std::byte* from, std::size_t n) noexcept {
+  copy_streaming(to, from, n, fastest());
+}
+
+void stream_piece(std::byte* to, const std::byte* from, std::size_t n) noexcept { stream(to, from, n, fastest()); }
 
 }  // namespace psnam::backends::detail

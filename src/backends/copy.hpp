@@ -52,8 +52,8 @@ inline void copy_short(std::byte* to, const std::byte* from, std::size_t n) noex
   if (n == 1) *to = *from;
 }
 
-/// One way to write past the caches: `to` aligned to 64, `bytes` a multiple of 128. Ends with its stores ordered before
-/// later ones.
+/// One way to write past the caches: `to` aligned to 64, `bytes` a multiple of 128. Its stores are not ordered before
+/// later ones until order_streams().
 struct StreamKernel {
   std::string_view name;
   bool supported;  ///< by this processor
@@ -64,6 +64,9 @@ struct StreamKernel {
 [[nodiscard]] std::span<const StreamKernel> stream_kernels() noexcept;
 void copy_streaming(std::byte* to, const std::byte* from, std::size_t n, const StreamKernel& kernel) noexcept;
 void copy_streaming(std::byte* to, const std::byte* from, std::size_t n) noexcept;
+/// A part of what is written past the caches; after the last one comes order_streams().
+void stream_piece(std::byte* to, const std::byte* from, std::size_t n) noexcept;
+void order_streams() noexcept;
 
 }  // namespace detail
 

@@ -204,6 +204,15 @@ Result<CopyView> LocalCopy::make_room(std::uint64_t payload_bytes, std::uint32_t
   return made;
 }
 
+Result<std::span<std::byte>> LocalCopy::room(std::uint64_t payload_bytes, std::uint32_t block_bytes) const {
+  const std::uint64_t needed = CheckpointCopyShape{payload_bytes, block_bytes}.bytes();
+  const std::size_t there = use_ ? use_->bytes().size() : 0;
+  if (payload_bytes > there || needed > there)
+    return Error{Code::corrupt, fmt::format("the copy of rank {}: {} bytes of data do not fit into {}", owner_.rank,
+                                            payload_bytes, there)};
+  return view().room(payload_bytes, block_bytes);
+}
+
 /// It is found by its name as soon as it is there, and is no version then: new memory is zeros.
 Status LocalCopy::allocate(std::uint64_t bytes) {
   nam::AllocationRequest request;

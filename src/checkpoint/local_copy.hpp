@@ -75,10 +75,13 @@ class LocalCopy {
 
   /// No version if there is none.
   [[nodiscard]] VersionKey version() const;
-  /// Precondition: version() is one.
+  /// Precondition: version() is one, or make_room() has succeeded.
   [[nodiscard]] CopyView view() const noexcept { return {use_->bytes(), owner_}; }
   /// What is there goes; room for a payload, in a new allocation where the one that is there is too small.
   Result<CopyView> make_room(std::uint64_t payload_bytes, std::uint32_t block_bytes);
+  /// Of a copy of another process, which writes or has written it: the room for its payload. Code::corrupt if there is
+  /// less.
+  [[nodiscard]] Result<std::span<std::byte>> room(std::uint64_t payload_bytes, std::uint32_t block_bytes) const;
   /// The allocation goes.
   Status remove();
 

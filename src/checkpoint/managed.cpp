@@ -135,8 +135,9 @@ Result<AreaPointer> Managed::room_for_parity(const Survey& survey, bool takes_pa
 
 Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& key, std::vector<std::uint32_t> sets) {
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
-  Round round{
-      .key = key, .before = survey.newest(), .all_bytes = 0, .memory = {}, .attempt = {}, .layout = {}, .copy = {}};
+  Round round;
+  round.key = key;
+  round.before = survey.newest();
   for (const RankState& state : survey.states()) round.all_bytes += state.payload_bytes;
   if (!areas_) return round;
   PSNAM_TRY(round.memory, room_for_parity(survey, takes_part));
@@ -233,6 +234,7 @@ std::vector<std::uint32_t> Managed::copy_alone(const Round& round, std::span<std
 Status Managed::encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline) {
   parity::Area& area = round.memory->area();
   const std::uint32_t member = series_.member(rank());
+  if (round.copies) return parity::encode_mapped(area, round.attempt, member, round.copies->members, deadline);
   if (!round.layout) return parity::encode_member(area, round.attempt, {.member = member, .bytes = payload}, deadline);
   round.layout->pack(payload.data());
   const auto pieces = round.layout->pieces(payload.data());

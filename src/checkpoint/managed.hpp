@@ -40,6 +40,7 @@
 #include "checkpoint/set_areas.hpp"
 #include "checkpoint/survey.hpp"
 #include "checkpoint/team.hpp"
+#include "parity/mapped.hpp"
 
 namespace psnam::checkpoint {
 
@@ -130,6 +131,11 @@ class Managed {
   Status check_idle();
 
  private:
+  /// The copies of all ranks of a set, mapped here.
+  struct SetCopies {
+    std::vector<LocalCopy> others;
+    parity::MappedMembers members;  ///< in rank order, as members have it
+  };
   /// A version that is being saved.
   struct Round {
     VersionKey key;
@@ -140,6 +146,16 @@ class Managed {
     std::optional<Layout> layout;  ///< none: the copy is whole, only its parity is made
     std::optional<CopyView> copy;
     bool pulled = false;  ///< the service makes the parity, because some rank of the set does not map the area
+    std::optional<SetCopies> copies;  ///< if its parity is made from the copies, and all are mapped
+  };
+  /// Copies of a version that are made whole.
+  struct Rebuild {
+    std::optional<ParityPlace> place;
+    const LocalCopy* copy = nullptr;  ///< of this rank; null if its set is not concerned
+    std::span<std::byte> payload;
+    bool is_lost = false;
+    bool pulled = false;
+    std::optional<SetCopies> copies;
   };
   struct Background {
     Status status;
@@ -196,10 +212,18 @@ class Managed {
   Result<bool> any_unmapped(const AreaPointer& memory);
   Status carry_out_pulled(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
 
+  // managed_mapped.cpp
+  /// Collective. Everybody's copy, where those of this rank's set are on one node; `payload` is, or will be, in `mine`.
+  /// Null for a rank that takes no part.
+  Result<std::optional<SetCopies>> map_set(const LocalCopy* mine, std::span<std::byte> payload);
+
   // managed_restart.cpp
   Result<Restored> restart_from(const Survey& survey, VersionKey key, bool or_older);
   Result<Origin> make_whole(const Survey& survey, const VersionKey& key);
   Status rebuild(const Survey& survey, const VersionKey& key, const std::vector<std::uint32_t>& sets);
+  Status prepare(Rebuild& work, const Survey& survey, const VersionKey& key);
+  /// Not collective, each rank once.
+  Status carry_out(const Rebuild& work, const VersionKey& key, const parity::Attempt& attempt);
   Status protect(const Survey& survey, const VersionKey& key);
   /// Whether the regions were put together from other parts.
   Result<bool> give_out(const VersionKey& key);

@@ -72,43 +72,54 @@ Result<Origin> Managed::make_whole(const Survey& survey, const VersionKey& key) 
 
 Status Managed::rebuild(const Survey& survey, const VersionKey& key, const std::vector<std::uint32_t>& sets) {
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
-  const bool is_lost = !survey.has_copy(key, rank());
-  std::optional<ParityPlace> place;
-  std::optional<CopyView> view;
-  std::span<std::byte> payload;
+  Rebuild work;
+  PSNAM_CHECK(team_.agree(locally([&] { return takes_part ? prepare(work, survey, key) : Status{}; })));
+  PSNAM_TRY(work.pulled, any_unmapped(work.place ? work.place->memory : nullptr));
+  PSNAM_TRY(work.copies, map_set(work.copy, work.payload));
   parity::Attempt attempt;
-  const Status prepared = locally([&]() -> Status {
-    if (!takes_part) return {};
-    place = areas_->find(key);
-    if (!place) return Error{Code::corrupt, fmt::format("the parity of version {} is gone", key.number)};
-    const std::uint64_t bytes = place->version.sizes[series_.member(rank())];
-    if (is_lost) {
-      PSNAM_TRY(view, copy_to_overwrite(survey.before(key)).make_room(bytes, series_.block_bytes));
-      payload = view->room(bytes, series_.block_bytes);
-    } else {
-      payload = copy_of(key)->view().payload();
-    }
-    return {};
-  });
-  PSNAM_CHECK(team_.agree(prepared));
-  PSNAM_TRY(const bool pulled, any_unmapped(place ? place->memory : nullptr));
-  if (takes_part && leads())
-    attempt = pulled ? pulled_attempt(place->version.number) : place->memory->area().begin_rebuild(place->version);
+  if (takes_part && leads()) {
+    const ParityPlace& place = *work.place;
+    attempt = work.pulled ? pulled_attempt(place.version.number) : place.memory->area().begin_rebuild(place.version);
+  }
   PSNAM_TRY(const auto attempts, team_.gather(attempt));
-  const Status rebuilt = locally([&]() -> Status {
-    if (!takes_part) return {};
-    parity::Area& area = place->memory->area();
-    parity::RebuildReport report;
-    const parity::MemberBuffer buffer{series_.member(rank()), payload, is_lost};
-    const parity::Attempt& begun = attempts[leader_of(set())];
-    const parity::Deadline until = deadline(*place->memory);
-    PSNAM_CHECK(pulled ? rebuild_pulled(*place->memory, begun, buffer, until, report)
-                       : parity::rebuild_member(area, begun, place->version, buffer, until, report));
-    if (is_lost)
-      view->commit(key, payload.size(), series_.block_bytes, area.checksums(place->version.slot, buffer.member));
+  return team_.agree(locally([&] { return takes_part ? carry_out(work, key, attempts[leader_of(set())]) : Status{}; }));
+}
+
+Status Managed::prepare(Rebuild& work, const Survey& survey, const VersionKey& key) {
+  work.place = areas_->find(key);
+  if (!work.place) return Error{Code::corrupt, fmt::format("the parity of version {} is gone", key.number)};
+  work.is_lost = !survey.has_copy(key, rank());
+  if (!work.is_lost) {
+    work.copy = copy_of(key);
+    work.payload = work.copy->view().payload();
     return {};
-  });
-  return team_.agree(rebuilt);
+  }
+  const std::uint64_t bytes = work.place->version.sizes[series_.member(rank())];
+  LocalCopy& copy = copy_to_overwrite(survey.before(key));
+  PSNAM_TRY(const CopyView view, copy.make_room(bytes, series_.block_bytes));
+  work.copy = &copy;
+  work.payload = view.room(bytes, series_.block_bytes);
+  return {};
+}
+
+Status Managed::carry_out(const Rebuild& work, const VersionKey& key, const parity::Attempt& attempt) {
+  AreaMemory& memory = *work.place->memory;
+  const parity::Version& version = work.place->version;
+  const parity::MemberBuffer mine{series_.member(rank()), work.payload, work.is_lost};
+  const parity::Deadline until = deadline(memory);
+  parity::RebuildReport report;
+  Status rebuilt;
+  if (work.pulled)
+    rebuilt = rebuild_pulled(memory, attempt, mine, until, report);
+  else if (work.copies)
+    rebuilt = parity::rebuild_mapped(memory.area(), attempt, version, mine.member, work.copies->members, mine.lost,
+                                     until, report);
+  else
+    rebuilt = parity::rebuild_member(memory.area(), attempt, version, mine, until, report);
+  if (rebuilt && work.is_lost)
+    work.copy->view().commit(key, work.payload.size(), series_.block_bytes,
+                             memory.area().checksums(version.slot, mine.member));
+  return rebuilt;
 }
 
 Result<bool> Managed::give_out(const VersionKey& key) {
@@ -160,6 +171,8 @@ Status Managed::protect(const Survey& survey, const VersionKey& key) {
   areas_->settle(key);
   PSNAM_TRY(Round round, begin(survey, key, sets));
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
+  const LocalCopy* const copy = takes_part ? copy_of(key) : nullptr;
+  PSNAM_TRY(round.copies, map_set(copy, copy != nullptr ? copy->view().payload() : std::span<std::byte>{}));
   Status done = locally([&]() -> Status {
     if (!takes_part) return {};
     round.copy = copy_of(key)->view();

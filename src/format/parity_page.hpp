@@ -81,15 +81,28 @@ struct ParityBadBlock {
   std::uint64_t block;
 };
 
+/// The stripe that nobody has taken yet in an attempt, in one word.
+struct ParityTurn {
+  std::uint32_t attempt = 0;  ///< its number, what fits
+  std::uint32_t stripe = 0;
+
+  [[nodiscard]] constexpr std::uint64_t encode() const noexcept { return std::uint64_t{attempt} << 32 | stripe; }
+  [[nodiscard]] static constexpr ParityTurn decode(std::uint64_t word) noexcept {
+    return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint32_t>(word)};
+  }
+};
+
 struct ParityTeam {
   std::atomic<std::uint64_t> attempt;   ///< number of the common work under way; it grows
   std::atomic<std::uint32_t> given_up;  ///< not 0: a member of this attempt failed
-  std::uint32_t reserved0[13];
+  std::uint32_t reserved0;
+  std::atomic<std::uint64_t> next_stripe;  ///< ParityTurn: where all members have all data mapped
+  std::uint32_t reserved1[10];
   std::atomic<std::uint32_t> events;  ///< counts; whoever waits for another member sleeps on it
   std::atomic<std::uint32_t> sleepers;
-  std::uint32_t reserved1[14];
+  std::uint32_t reserved2[14];
   std::atomic<std::uint32_t> bad_blocks;  ///< found so far; it may grow beyond the list
-  std::uint32_t reserved2[15];
+  std::uint32_t reserved3[15];
   ParityBadBlock bad[kParityBadBlocks];
 };
 static_assert(sizeof(ParityTeam) == 8192 && offsetof(ParityTeam, events) == 64 && offsetof(ParityTeam, bad) == 192);

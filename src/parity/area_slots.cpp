@@ -140,6 +140,7 @@ std::uint64_t Area::new_attempt() const noexcept {
   common.given_up = 0;
   common.sleepers = 0;
   common.bad_blocks = 0;
+  common.next_stripe = format::ParityTurn{static_cast<std::uint32_t>(number), 0}.encode();
   reset_tiles(*this);
   common.attempt = number;
   return number;

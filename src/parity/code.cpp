@@ -100,6 +100,15 @@ Factors::Factors(std::uint32_t inputs, std::uint32_t outputs, std::vector<std::u
 void Factors::combine(std::size_t bytes, std::span<const std::byte* const> inputs,
                       std::span<std::byte* const> outputs) const {
   const UpperHalves cleared;
+  if (only_ones_ && inputs_ > 1 && xor_stays_in_caches()) {
+    std::array<void*, format::kParityMaxPieces + 1> pieces;
+    std::ranges::transform(inputs, pieces.begin(), raw);
+    for (std::byte* const output : outputs) {
+      pieces[inputs_] = output;
+      xor_gen(static_cast<int>(inputs_ + 1), static_cast<int>(bytes), pieces.data());
+    }
+    return;
+  }
   std::array<unsigned char*, format::kParityMaxPieces> from, to;
   std::ranges::transform(inputs, from.begin(), raw);
   std::ranges::transform(outputs, to.begin(), raw);

@@ -7,6 +7,7 @@
 
 #include "parity/block_pass.hpp"
 #include "parity/finished_parity.hpp"
+#include "parity/joining.hpp"
 #include "parity/team.hpp"
 #include "parity/tile_pass.hpp"
 
@@ -122,9 +123,6 @@ Status check_pieces(const Area& area, const MemberData& data) {
 }
 
 Status check(const Area& area, const MemberData& data) {
-  if (data.member >= area.shape().members)
-    return Error{psnam::Code::rank, fmt::format("member {} of parity area '{}', which has {}", data.member, area.name(),
-                                                area.shape().members)};
   if (data.size() > area.shape().capacity_bytes)
     return Error{psnam::Code::size, fmt::format("member {} has {} bytes, parity area '{}' was made for {} a member",
                                                 data.member, data.size(), area.name(), area.shape().capacity_bytes)};
@@ -134,27 +132,9 @@ Status check(const Area& area, const MemberData& data) {
   return {};
 }
 
-/// What every member has said of its size; each is looked at once.
-Result<std::vector<std::uint64_t>> sizes_of_all(const Area& area) {
-  std::vector<std::uint64_t> sizes;
-  for (std::uint32_t member = 0; member < area.shape().members; ++member) {
-    sizes.push_back(area.seat(member).bytes.load());
-    if (sizes.back() > area.shape().capacity_bytes)
-      return Error{psnam::Code::corrupt, fmt::format("member {} says {} bytes, parity area '{}' was made for {}",
-                                                     member, sizes.back(), area.name(), area.shape().capacity_bytes)};
-  }
-  return sizes;
-}
-
 Status encode_with_team(Area& area, const Team& team, const Attempt& attempt, const MemberData& data,
                         Deadline deadline) {
-  format::ParitySeat& seat = area.seat(data.member);
-  seat.bytes = data.size();
-  seat.lost = 0;
-  area.sizes(attempt.slot)[data.member] = data.size();
-  team.arrive(data.member, Stage::joined);
-  PSNAM_CHECK(team.await_all(Stage::joined, deadline));
-  PSNAM_TRY(const auto sizes, sizes_of_all(area));
+  PSNAM_TRY(const auto sizes, join(area, team, attempt, data.member, data.size(), deadline));
   Encoding share{area, attempt, data, sizes};
   PSNAM_CHECK(run_pass(area, attempt, data.member, share, deadline));
   team.arrive(data.member, Stage::done);
@@ -170,8 +150,7 @@ std::uint64_t MemberData::size() const noexcept {
 }
 
 Status encode_member(Area& area, const Attempt& attempt, const MemberData& data, Deadline deadline) {
-  // A number that is no member's has no seat to give up from.
-  if (data.member >= area.shape().members) return check(area, data);
+  PSNAM_CHECK(check_member(area, data.member));
   const Team team{area, attempt};
   PSNAM_CHECK(team.still_on());
   Status encoded = check(area, data);

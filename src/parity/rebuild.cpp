@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "backends/copy.hpp"
 #include "parity/block_pass.hpp"
+#include "parity/joining.hpp"
 #include "parity/patterns.hpp"
 #include "parity/team.hpp"
 #include "parity/tile_pass.hpp"
@@ -71,9 +71,9 @@ class Member final : public Share {
                                                                    .next = after(piece, block)});
       sums.tile.filled = 1;
       if (sum == area_.checksums(version_.slot, piece)[block]) continue;
-      if (repairs_) return damaged_now({piece, block});
+      if (repairs_) return damaged_now(area_, version_, {piece, block});
       sums.tile.damaged = 1;
-      note_damage({piece, block});
+      note_damage(area_, {piece, block});
     }
     return {};
   }
@@ -88,7 +88,7 @@ class Member final : public Share {
       const std::span<std::byte> place = bytes_of(piece, block);
       // Another core has written it; the pass asks for it ahead.
       if (pass_over({sums.blocks[output], place.size()}, {}) != area_.checksums(version_.slot, piece)[block])
-        return wrong_result({piece, block});
+        return wrong_result(area_, version_, {piece, block});
       backends::detail::copy_streaming(place.data(), sums.blocks[output], place.size());
     }
     return {};
@@ -133,21 +133,7 @@ class Member final : public Share {
   void check(std::uint32_t piece, std::uint64_t block) {
     if (pass_over(bytes_of(piece, block), {.next = after(piece, block)}) !=
         area_.checksums(version_.slot, piece)[block])
-      note_damage({piece, block});
-  }
-  void note_damage(const BadBlock& bad) {
-    format::ParityTeam& team = area_.team();
-    const std::uint32_t place = team.bad_blocks.fetch_add(1);
-    if (place < format::kParityBadBlocks) team.bad[place] = {bad.piece, 0, bad.block};
-  }
-  [[nodiscard]] Error damaged_now(const BadBlock& bad) const {
-    return Error{psnam::Code::corrupt, fmt::format("version {} of parity area '{}': {} was whole and is damaged now",
-                                                   version_.number, area_.name(), describe(bad, shape_.members))};
-  }
-  [[nodiscard]] Error wrong_result(const BadBlock& bad) const {
-    return Error{psnam::Code::corrupt,
-                 fmt::format("version {} of parity area '{}': what comes out for {} has not its checksum",
-                             version_.number, area_.name(), describe(bad, shape_.members))};
+      note_damage(area_, {piece, block});
   }
 
   Area& area_;
@@ -167,38 +153,10 @@ Status check(const Area& area, const Version& version, const MemberBuffer& data)
   return {};
 }
 
-std::vector<std::uint32_t> lost_members(const Area& area) {
-  std::vector<std::uint32_t> lost;
-  for (std::uint32_t member = 0; member < area.shape().members; ++member)
-    if (area.seat(member).lost.load() != 0) lost.push_back(member);
-  return lost;
-}
-
-/// The list in the area, by stripe. It was written by all members, of whom nothing is believed.
-Result<std::map<std::uint64_t, std::vector<BadBlock>>> damage(const Area& area, const Patterns& patterns) {
-  const format::ParityTeam& team = area.team();
-  const std::uint32_t count = team.bad_blocks.load();
-  if (count > format::kParityBadBlocks)
-    return Error{psnam::Code::corrupt,
-                 fmt::format("parity area '{}': {} blocks are damaged; a common rebuild repairs at "
-                             "most {}, one process that reads all members any number",
-                             area.name(), count, format::kParityBadBlocks)};
-  std::map<std::uint64_t, std::vector<BadBlock>> stripes;
-  for (std::uint32_t index = 0; index < count; ++index) {
-    const BadBlock bad{team.bad[index].piece, team.bad[index].block};
-    if (bad.piece >= area.shape().pieces() || bad.block >= patterns.blocks_of(bad.piece))
-      return Error{psnam::Code::corrupt, fmt::format("parity area '{}': its list of damage names piece {} block {}",
-                                                     area.name(), bad.piece, bad.block)};
-    stripes[bad.block].push_back(bad);
-  }
-  for (auto& [block, bad] : stripes) std::ranges::sort(bad);
-  return stripes;
-}
-
 /// The second pass. Every member comes to the same stripes, and to the same refusal.
 Status repair(Area& area, const Team& team, const Attempt& attempt, const MemberBuffer& data, Deadline deadline,
               Member& member, RebuildReport& report) {
-  PSNAM_TRY(const auto stripes, damage(area, member.patterns()));
+  PSNAM_TRY(const auto stripes, noted_damage(area, member.patterns()));
   std::vector<Repair> repairs;
   for (const auto& [block, bad] : stripes) {
     PSNAM_TRY(Recovery recovery, member.patterns().with_damage(block, bad));
@@ -220,10 +178,8 @@ Status rebuild_with_team(Area& area, const Team& team, const Attempt& attempt, c
                          const MemberBuffer& data, Deadline deadline, RebuildReport& report) {
   // Nobody else can know of this; what else is refused, every member refuses alike.
   if (Status fits = check(area, version, data); !fits) return team.give_up(data.member, fits.take_error());
-  area.seat(data.member).lost = data.lost ? 1 : 0;
-  team.arrive(data.member, Stage::joined);
-  PSNAM_CHECK(team.await_all(Stage::joined, deadline));
-  Member member{area, version, data, lost_members(area)};
+  PSNAM_TRY(auto lost, join_rebuild(area, team, data.member, data.lost, deadline));
+  Member member{area, version, data, std::move(lost)};
   Status done = member.patterns().can_be_rebuilt();
   if (done) done = run_pass(area, attempt, data.member, member, deadline);
   if (done) {
@@ -247,9 +203,7 @@ Status rebuild_with_team(Area& area, const Team& team, const Attempt& attempt, c
 Status rebuild_member(Area& area, const Attempt& attempt, const Version& version, const MemberBuffer& data,
                       Deadline deadline, RebuildReport& report) {
   report = {.version = version.number, .rebuilt = {}, .repaired = {}, .older = {}};
-  if (data.member >= area.shape().members)
-    return Error{psnam::Code::rank, fmt::format("member {} of parity area '{}', which has {}", data.member, area.name(),
-                                                area.shape().members)};
+  PSNAM_CHECK(check_member(area, data.member));
   const Team team{area, attempt};
   PSNAM_CHECK(team.still_on());
   return rebuild_with_team(area, team, attempt, version, data, deadline, report);

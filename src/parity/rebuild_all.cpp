@@ -8,6 +8,7 @@
 #include <map>
 
 #include "parity/block_pass.hpp"
+#include "parity/joining.hpp"
 #include "parity/patterns.hpp"
 #include "parity/puller.hpp"
 #include "parity/rebuild.hpp"
@@ -110,9 +111,7 @@ class Rebuilding {
       const std::uint32_t piece = recovery.lost[output];
       const std::byte* const from = working_.blocks()[output];
       if (!patterns_.holds(piece, block, {from, patterns_.bytes_in(piece, block)}))
-        return Error{psnam::Code::corrupt,
-                     fmt::format("version {} of parity area '{}': what comes out for {} has not its checksum",
-                                 version_.number, area_.name(), describe({piece, block}, shape_.members))};
+        return wrong_result(area_, version_, {piece, block});
       if (piece < shape_.members)
         PSNAM_CHECK(sink_.put(extent_of(shape_, piece, block, version_.sizes[piece]), from));
       else
@@ -139,10 +138,7 @@ class Rebuilding {
                       return extent_of(shape_, member, stripe, version_.sizes[member]);
                     }};
       PSNAM_TRY(const bool whole, sum_up(block, recovery, puller));
-      if (!whole)
-        return Error{psnam::Code::corrupt,
-                     fmt::format("version {} of parity area '{}': {} was whole and is damaged now", version_.number,
-                                 area_.name(), describe(bad_[block].front(), shape_.members))};
+      if (!whole) return damaged_now(area_, version_, bad_[block].front());
       PSNAM_CHECK(hand_out(block, recovery));
       const auto& repaired = damaged.at(block);
       report_.repaired.insert(report_.repaired.end(), repaired.begin(), repaired.end());

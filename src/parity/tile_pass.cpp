@@ -5,6 +5,8 @@
 #include <array>
 #include <optional>
 
+#include "parity/joining.hpp"
+
 namespace psnam::parity {
 namespace {
 
@@ -44,8 +46,6 @@ class Pass {
   }
 
  private:
-  static constexpr std::uint64_t kLooksAtTeam = 16;
-
   /// What this member does next at a tile.
   struct Place {
     std::uint64_t position = 0;

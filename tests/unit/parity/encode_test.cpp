@@ -1,5 +1,6 @@
 #include "parity/encode.hpp"
 
+#include "parity/joining.hpp"
 #include "unit/parity/parity_fixture.hpp"
 
 namespace psnam::parity {
@@ -36,26 +37,61 @@ std::vector<std::uint64_t> uneven_sizes(std::uint32_t members, std::uint64_t cap
   return sizes;
 }
 
-TEST_P(EncodeSets, TogetherAndAloneMakeTheParityOfTheDefinition) {
+TEST_P(EncodeSets, TogetherAloneAndMappedMakeTheParityOfTheDefinition) {
   const auto [members, parities] = GetParam();
   constexpr std::uint64_t kCapacity = 40 * kBlock + 13;
   std::vector<Bytes> data = random_members(uneven_sizes(members, kCapacity), 1);
-  Fixture together{members, parities, kCapacity, kBlock}, alone{members, parities, kCapacity, kBlock};
+  Fixture together{members, parities, kCapacity, kBlock}, alone{members, parities, kCapacity, kBlock},
+      mapped{members, parities, kCapacity, kBlock};
   for (const std::uint64_t version : {1U, 2U, 3U}) {
     const Status done = together.encode(version, data);
     ASSERT_TRUE(done) << done.error().message;
     ASSERT_TRUE(alone.encode_alone(version, data));
+    ASSERT_TRUE(mapped.encode_mapped(version, data));
   }
   expect_parity(together, 3, data);
   expect_parity(alone, 3, data);
+  expect_parity(mapped, 3, data);
   const auto& shape = together.area().shape();
   for (std::size_t slot = 0; slot < 2; ++slot) {
-    const auto parts = {std::pair{together.area().parity_block(slot, 0, 0), alone.area().parity_block(slot, 0, 0)}};
-    for (const auto& [one, other] : parts) EXPECT_EQ(std::memcmp(one, other, shape.parities * shape.parity_bytes()), 0);
-    EXPECT_EQ(std::memcmp(together.area().checksums(slot, 0), alone.area().checksums(slot, 0),
-                          shape.pieces() * shape.row_bytes()),
-              0);
+    for (Fixture* const other : {&alone, &mapped}) {
+      EXPECT_EQ(std::memcmp(together.area().parity_block(slot, 0, 0), other->area().parity_block(slot, 0, 0),
+                            shape.parities * shape.parity_bytes()),
+                0);
+      EXPECT_EQ(std::memcmp(together.area().checksums(slot, 0), other->area().checksums(slot, 0),
+                            shape.pieces() * shape.row_bytes()),
+                0);
+    }
   }
+}
+
+TEST(EncodeMapped, WhoIsLateTakesNoStripeOfTheNextAttempt) {
+  Fixture fixture{1, 1, 4 * kBlock, kBlock};
+  const auto first = fixture.area().begin(1);
+  EXPECT_EQ(take_stripe(fixture.area(), *first, 4), 0U);
+  const auto second = fixture.area().begin(1);
+  EXPECT_EQ(take_stripe(fixture.area(), *first, 4), std::nullopt);
+  for (std::uint64_t stripe = 0; stripe < 4; ++stripe) EXPECT_EQ(take_stripe(fixture.area(), *second, 4), stripe);
+  EXPECT_EQ(take_stripe(fixture.area(), *second, 4), std::nullopt);
+}
+
+TEST(EncodeMapped, AMemberOfAnotherSizeThanIsMappedStopsAll) {
+  Fixture fixture{2, 1, 4 * kBlock, kBlock};
+  std::vector<Bytes> data = random_members(std::vector<std::uint64_t>(2, 4 * kBlock), 1);
+  const auto attempt = fixture.area().begin(1);
+  const MappedMembers right{data.begin(), data.end()}, wrong{data[0], std::span{data[1]}.first(kBlock)};
+  EXPECT_EQ(encode_mapped(fixture.area(), *attempt, 2, right, soon()).error().code, psnam::Code::rank);
+  Status first, second;
+  {
+    std::jthread other{[&] { second = encode_mapped(fixture.area(), *attempt, 1, right, soon()); }};
+    first = encode_mapped(fixture.area(), *attempt, 0, wrong, soon());
+  }
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, psnam::Code::size);
+  EXPECT_FALSE(fixture.area().commit(*attempt, std::chrono::steady_clock::now()));
+  const auto again = fixture.area().begin(1);
+  const Status short_of_one = encode_mapped(fixture.area(), *again, 1, std::span{right}.first(1), soon());
+  EXPECT_EQ(short_of_one.error().code, psnam::Code::invalid_argument);
 }
 
 TEST(Encode, EmptyMembersMakeAVersionToo) {

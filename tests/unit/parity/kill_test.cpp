@@ -46,25 +46,35 @@ void expect_whole(Area& area, std::uint64_t at_least, std::uint64_t at_most) {
 }
 
 /// A member that encodes one version; the first one begins and commits it.
-int encode_as(Area& area, std::uint32_t member, const Attempt& attempt, const std::vector<Bytes>& data, Board& board) {
-  if (!encode_member(area, attempt, {member, data[member]}, in(100))) return 1;
+int encode_as(Area& area, std::uint32_t member, const Attempt& attempt, std::vector<Bytes> data, Way way,
+              Board& board) {
+  const MappedMembers members{data.begin(), data.end()};
+  const Status encoded = way == Way::mapped ? encode_mapped(area, attempt, member, members, in(100))
+                                            : encode_member(area, attempt, {member, data[member]}, in(100));
+  if (!encoded) return 1;
   if (member != 0) return 0;
   if (!area.commit(attempt, in(100))) return 1;
   board.committed = attempt.version;
   return 0;
 }
 
-class ParityKillTogether : public ::testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(Who, ParityKillTogether, ::testing::Bool(),
-                         [](const auto& parameter) { return parameter.param ? "All" : "One"; });
+/// Who dies, and how they work.
+class ParityKillTogether : public ::testing::TestWithParam<std::tuple<bool, Way>> {};
+INSTANTIATE_TEST_SUITE_P(Who, ParityKillTogether,
+                         ::testing::Combine(::testing::Bool(), ::testing::Values(Way::together, Way::mapped)),
+                         [](const auto& parameter) {
+                           return (std::get<0>(parameter.param) ? "All" : "One") +
+                                  name_of(std::get<1>(parameter.param));
+                         });
 
 TEST_P(ParityKillTogether, AtAnyInstantOfEncodingAndCommittingTheLastCommittedVersionIsWhole) {
+  const auto [all, way] = GetParam();
   Fixture fixture{kMembers, 1, kBytes, 8192};
   SharedMemory shared{sizeof(Board)};
   Board& board = *new (shared.bytes().data()) Board{};
   ASSERT_TRUE(fixture.encode(1, data_of(1)));
   board.committed = 1;
-  std::mt19937 random{GetParam() ? 1U : 2U};
+  std::mt19937 random{all ? 1U : 2U};
   std::uint64_t version = 1;
   int unfinished = 0;
   for (int turn = 0; turn < 150; ++turn) {
@@ -76,9 +86,9 @@ TEST_P(ParityKillTogether, AtAnyInstantOfEncodingAndCommittingTheLastCommittedVe
     ASSERT_TRUE(attempt);
     std::vector<Child> members;
     for (std::uint32_t member = 0; member < kMembers; ++member)
-      members.emplace_back([&, member] {
-        if ((GetParam() || member == victim) && !psnam::test::kill_me_after(instant)) return 9;
-        return encode_as(fixture.area(), member, *attempt, data, board);
+      members.emplace_back([&, member, all = all, way = way] {
+        if ((all || member == victim) && !psnam::test::kill_me_after(instant)) return 9;
+        return encode_as(fixture.area(), member, *attempt, data, way, board);
       });
     bool killed = false;
     for (Child& member : members) killed = member.wait() == -SIGKILL || killed;
@@ -148,6 +158,46 @@ TEST(ParityKill, AtAnyInstantOfARebuildTheVersionsStay) {
     if (::testing::Test::HasFatalFailure()) return;
   }
   EXPECT_GT(killed, 10);
+}
+
+TEST(ParityKill, AtAnyInstantOfARebuildOfMappedMembersTheVersionsStayAndSuccessIsWhole) {
+  Fixture fixture{kMembers, 1, kBytes, 8192};
+  ASSERT_TRUE(fixture.encode(1, data_of(1)));
+  ASSERT_TRUE(fixture.encode(2, data_of(2)));
+  const std::vector<Bytes> data = data_of(2);
+  const Version version = *fixture.area().newest();
+  SharedMemory shared{kMembers * kBytes};
+  MappedMembers members;
+  for (std::uint32_t member = 0; member < kMembers; ++member)
+    members.push_back(shared.bytes().subspan(member * kBytes, data[member].size()));
+  std::mt19937 random{5};
+  int killed = 0, whole = 0;
+  for (int turn = 0; turn < 100; ++turn) {
+    for (std::uint32_t member = 0; member < kMembers; ++member)
+      std::ranges::copy(data[member], members[member].begin());
+    std::ranges::fill(members[1], std::byte{0});
+    const Attempt attempt = fixture.area().begin_rebuild(version);
+    const auto victim = static_cast<std::uint32_t>(random() % kMembers);
+    const long instant = 1 + static_cast<long>(random() % 500'000);
+    std::vector<Child> children;
+    for (std::uint32_t member = 0; member < kMembers; ++member)
+      children.emplace_back([&, member] {
+        if (turn % 2 == 0 && member == victim && !psnam::test::kill_me_after(instant)) return 9;
+        RebuildReport report;
+        return rebuild_mapped(fixture.area(), attempt, version, member, members, member == 1, in(100), report) ? 0 : 1;
+      });
+    for (Child& child : children) {
+      const int ended = child.wait();
+      if (ended == -SIGKILL) ++killed;
+      if (ended != 0) continue;
+      ++whole;
+      EXPECT_TRUE(std::ranges::equal(members[1], data[1])) << "wrong bytes were called right";
+    }
+    expect_whole(fixture.area(), 2, 2);
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+  EXPECT_GT(killed, 10);
+  EXPECT_GT(whole, 10);
 }
 
 TEST(ParityProcesses, ForkedMembersEncodeAndRebuildWithPrivateData) {

@@ -16,6 +16,7 @@
 
 #include "parity/area.hpp"
 #include "parity/encode.hpp"
+#include "parity/mapped.hpp"
 #include "parity/rebuild.hpp"
 
 namespace psnam::parity::test {
@@ -72,19 +73,15 @@ class Fixture {
 
   /// All members in threads, then the commit.
   Status encode(std::uint64_t version, const std::vector<Bytes>& data, const std::vector<std::byte*>& copies = {}) {
-    auto attempt = area_.begin(version);
-    if (!attempt) return attempt.take_error();
-    std::vector<Status> results(data.size());
-    {
-      std::vector<std::jthread> threads;
-      for (std::uint32_t member = 0; member < data.size(); ++member)
-        threads.emplace_back([&, member] {
-          results[member] =
-              encode_member(area_, *attempt, {member, data[member], copies.empty() ? nullptr : copies[member]}, soon());
-        });
-    }
-    for (Status& result : results) PSNAM_CHECK(std::move(result));
-    return area_.commit(*attempt, soon());
+    return in_threads(version, data.size(), [&](const Attempt& attempt, std::uint32_t member) {
+      return encode_member(area_, attempt, {member, data[member], copies.empty() ? nullptr : copies[member]}, soon());
+    });
+  }
+  Status encode_mapped(std::uint64_t version, std::vector<Bytes>& data) {
+    const MappedMembers members{data.begin(), data.end()};
+    return in_threads(version, data.size(), [&](const Attempt& attempt, std::uint32_t member) {
+      return parity::encode_mapped(area_, attempt, member, members, soon());
+    });
   }
 
   Status encode_alone(std::uint64_t version, std::vector<Bytes>& data) {
@@ -97,16 +94,37 @@ class Fixture {
   }
 
  private:
+  template <class Body>
+  Status in_threads(std::uint64_t version, std::size_t members, Body&& body) {
+    auto attempt = area_.begin(version);
+    if (!attempt) return attempt.take_error();
+    std::vector<Status> results(members);
+    {
+      std::vector<std::jthread> threads;
+      for (std::uint32_t member = 0; member < members; ++member)
+        threads.emplace_back([&, member] { results[member] = body(*attempt, member); });
+    }
+    for (Status& result : results) PSNAM_CHECK(std::move(result));
+    return area_.commit(*attempt, soon());
+  }
+
   SharedMemory memory_;
   Area area_;
 };
 
-/// One rebuild by all members in threads.
+enum class Way { alone, together, mapped };
+inline std::string name_of(Way way) {
+  return way == Way::alone ? "Alone" : way == Way::together ? "Together" : "Mapped";
+}
+
+/// One rebuild by all members in threads, each with its own data or with everybody's.
 struct CommonRebuild {
   std::vector<Status> results;
   std::vector<RebuildReport> reports;
 
-  CommonRebuild(Area& area, std::uint64_t number, std::vector<Bytes>& data, const std::vector<std::uint32_t>& lost) {
+  CommonRebuild(Area& area, std::uint64_t number, std::vector<Bytes>& data, const std::vector<std::uint32_t>& lost,
+                Way way = Way::together) {
+    const MappedMembers mapped{data.begin(), data.end()};
     const Version version = *area.version(number);
     const Attempt attempt = area.begin_rebuild(version);
     results.resize(data.size());
@@ -116,7 +134,9 @@ struct CommonRebuild {
       threads.emplace_back([&, member] {
         const bool is_lost = std::ranges::find(lost, member) != lost.end();
         results[member] =
-            rebuild_member(area, attempt, version, {member, data[member], is_lost}, soon(), reports[member]);
+            way == Way::mapped
+                ? rebuild_mapped(area, attempt, version, member, mapped, is_lost, soon(), reports[member])
+                : rebuild_member(area, attempt, version, {member, data[member], is_lost}, soon(), reports[member]);
       });
   }
   [[nodiscard]] bool ok() const { return std::ranges::all_of(results, &Status::ok); }
