@@ -182,6 +182,23 @@ TEST_F(Managed, AsManyAreRebuiltAsThereAreParities) {
   expect_restored(4, rank_ == 0 || rank_ == 2 ? PSNAM_CHECKPOINT_REBUILT : PSNAM_CHECKPOINT_OWN);
 }
 
+TEST_F(Managed, ParityThatIsGoneIsMadeAnewFromTheCopies) {
+  for (int parities = 1; parities <= std::min(2, ranks_); ++parities) {
+    ASSERT_NO_FATAL_FAILURE(open(options("anew", parities)));
+    ASSERT_NO_FATAL_FAILURE(save(1));
+    ASSERT_NO_FATAL_FAILURE(save(2));
+    meanwhile([&] { lose_parity(store_); });
+    ASSERT_NO_FATAL_FAILURE(open_again(options("anew", parities)));
+    expect_restored(2, PSNAM_CHECKPOINT_OWN);
+    meanwhile([&] {
+      for (int rank = 0; rank < parities; ++rank) lose_copies(store_, rank);
+    });
+    expect_restored(2, rank_ < parities ? PSNAM_CHECKPOINT_REBUILT : PSNAM_CHECKPOINT_OWN);
+    ASSERT_EQ(psnam_checkpoint_remove(checkpoint_), 0) << nam_strerror();
+    checkpoint_ = nullptr;
+  }
+}
+
 TEST_F(Managed, DamagedCopiesAreRepairedAndNeverGivenOut) {
   ASSERT_NO_FATAL_FAILURE(open(options("damaged")));
   ASSERT_NO_FATAL_FAILURE(save(3));

@@ -1,4 +1,5 @@
-// The copies of managed checkpoints in the memory files of a store, as a test loses and damages them: from outside.
+// The copies and the parity of managed checkpoints in the memory files of a store, as a test loses and damages them:
+// from outside.
 #pragma once
 
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "format/checkpoint_page.hpp"
+#include "format/parity_page.hpp"
 
 namespace psnam::test {
 
@@ -44,6 +46,23 @@ inline void change_byte(const std::filesystem::path& path, std::uint64_t offset)
 inline void lose_copies(const std::filesystem::path& store, int rank, std::uint64_t version = 0) {
   for (const CopyFile& copy : copy_files(store, rank))
     if (version == 0 || copy.header.number == version) change_byte(copy.path, 0);
+}
+
+/// No parity area has a version any more.
+inline void lose_parity(const std::filesystem::path& store) {
+  for (const auto& entry : std::filesystem::directory_iterator{store / "memory"}) {
+    format::ParityHeader header{};
+    std::ifstream{entry.path(), std::ios::binary}.read(reinterpret_cast<char*>(&header), sizeof header);
+    if (header.magic != format::kParityMagic) continue;
+    const format::ParityShape shape{header.members, header.parities, header.block_bytes, header.capacity_bytes};
+    for (std::size_t slot = 0; slot < format::kParitySlots; ++slot) {
+      std::fstream file{entry.path(), std::ios::binary | std::ios::in | std::ios::out};
+      file.seekp(static_cast<std::streamoff>(shape.slots_offset() + slot * shape.slot_bytes() +
+                                             format::ParityShape::commit_offset()));
+      const format::ParityCommit none{};
+      file.write(reinterpret_cast<const char*>(&none), sizeof none);
+    }
+  }
 }
 
 /// A byte of the payload.
