@@ -1,6 +1,6 @@
-// What the benchmark programs of two ranks share: pinning, windows of each kind, and interleaved rounds, so that what
-// disturbs the machine disturbs all contestants alike. A program adds measurements and runs them; it prints lines of
-// "operation contestant nanoseconds...", one figure for each round, of which `run` makes tables.
+// What the benchmark programs of several ranks share: pinning, windows of each kind, and interleaved rounds, so that
+// what disturbs the machine disturbs all contestants alike. A program adds measurements and runs them; it prints lines
+// of "operation contestant nanoseconds...", one figure for each round, of which `run` makes tables.
 #pragma once
 
 #include <mpi.h>
@@ -31,7 +31,7 @@ inline int my_rank() {
   return rank;
 }
 
-/// Each rank stays on one processor of those it may use.
+/// Each rank stays on one processor of those it may use; more ranks than processors take turns.
 inline void pin(int rank) {
   cpu_set_t allowed, mine;
   CPU_ZERO(&mine);
@@ -41,7 +41,7 @@ inline void pin(int rank) {
     return;
   }
   int cpu = 0;
-  for (int left = rank; !CPU_ISSET(cpu, &allowed) || left-- > 0;) ++cpu;
+  for (int left = rank % CPU_COUNT(&allowed); !CPU_ISSET(cpu, &allowed) || left-- > 0;) ++cpu;
   CPU_SET(cpu, &mine);
   ::sched_setaffinity(0, sizeof mine, &mine);
 }
