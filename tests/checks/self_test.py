@@ -182,6 +182,17 @@ class Headers(TreeCase):
         self.write("include/b.h", "struct b { int x; };\n")
         self.assertEqual(len(headers.check(self.root)), 3)
 
+    def test_what_a_source_of_the_build_includes_first_is_taken_as_compiled_and_needs_its_guard(self):
+        self.write("src/base/first.hpp", "struct First { std::string s; };\n")
+        self.write("src/base/second.hpp", "#pragma once\nstruct Second { std::string s; };\n")
+        self.write("src/base/a.cpp", '// about it\n#include "base/first.hpp"\n\n#include "base/second.hpp"\n')
+        self.write("src/base/b.cpp", '#define SETTING\n#include "base/second.hpp"\n')
+        self.write("build/compile_commands.json", '[{"directory": "%s/build", "file": "../src/base/a.cpp"}, '
+                   '{"directory": "%s/build", "file": "../src/base/b.cpp"}, {"directory": "/", "file": "elsewhere.cpp"}]' % (self.root, self.root))
+        sources = headers.compiled_sources(self.root, self.root / "build/compile_commands.json")
+        self.assertEqual(headers.first_includes(self.root, sources), {"base/first.hpp"})
+        self.assertEqual(["first.hpp has no #pragma once" in finding for finding in headers.check(self.root, sources=sources)], [True, False])
+
 
 class Docs(TreeCase):
     def test_variables_must_agree_both_ways(self):
