@@ -20,6 +20,8 @@ struct TwoPieces {
 
   /// Bytes from `offset` on, which are there.
   void copy(std::uint64_t offset, std::span<std::byte> to) const;
+  /// Likewise where they are; null if they are not in one piece.
+  [[nodiscard]] std::span<const std::byte> in_place(const Run& run) const;
 };
 
 class Exchange {
@@ -36,10 +38,12 @@ class Exchange {
   struct Outgoing {
     TwoPieces memory;
     Runs runs;
+    [[nodiscard]] std::span<const std::byte> in_place(const Run& run) const { return memory.in_place(run); }
   };
   struct Incoming {
     std::span<std::byte> memory;
     Runs runs;
+    [[nodiscard]] std::span<std::byte> in_place(const Run& run) const { return memory.subspan(run.offset, run.bytes); }
   };
   struct Pair {
     std::vector<Outgoing> outgoing;
@@ -50,14 +54,18 @@ class Exchange {
   /// Of one call of the team, in the order of the processes.
   struct Round {
     std::vector<int> sent, received;
-    std::vector<std::byte> out, in;
+    std::span<const std::byte> out;
+    std::span<std::byte> in;
+    bool received_in_place = false;
   };
   [[nodiscard]] Round next_round() const;
   void pack(Round& round);
+  void make_room(Round& round);
   void unpack(const Round& round);
 
   Team team_;
-  std::vector<Pair> pairs_;  ///< for each process, what goes there and comes from there
+  std::vector<Pair> pairs_;              ///< for each process, what goes there and comes from there
+  std::vector<std::byte> packed_, got_;  ///< of a round, where it is not taken from or put to its place
 };
 
 }  // namespace psnam::checkpoint

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "checkpoint/names.hpp"
 #include "parity/code.hpp"
+#include "parity/encode.hpp"
 
 namespace psnam::checkpoint {
 namespace {
@@ -112,15 +113,12 @@ std::vector<std::uint64_t> CopyView::damaged_blocks() const {
   std::vector<std::uint64_t> damaged;
   const auto found = header();
   if (!found) return damaged;
-  const CheckpointCopyShape shape = shape_of(*found);
-  const auto row = row_of(memory_, shape);
-  const auto bytes = payload();
-  for (std::uint64_t block = 0; block < shape.blocks(); ++block) {
-    const std::uint64_t at = block * shape.block_bytes;
+  const auto sums = parity::copy_member({.member = 0, .bytes = payload()}, found->block_bytes);
+  const auto row = row_of(memory_, shape_of(*found));
+  for (std::uint64_t block = 0; block < sums.size(); ++block) {
     std::uint32_t written = 0;
     std::memcpy(&written, row.data() + block * sizeof written, sizeof written);
-    const auto length = std::min<std::uint64_t>(shape.block_bytes, bytes.size() - at);
-    if (parity::checksum(bytes.subspan(at, length)) != written) damaged.push_back(block);
+    if (sums[block] != written) damaged.push_back(block);
   }
   return damaged;
 }

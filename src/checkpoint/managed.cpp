@@ -168,7 +168,7 @@ LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const VersionKe
   return copies[0].version() <= copies[1].version() ? copies[0] : copies[1];
 }
 
-Status Managed::start(std::uint64_t version) {
+Status Managed::prepare_save(std::uint64_t version) {
   const Status packed = round_ ? Status{} : locally([&] { return pack_objects(); });
   PSNAM_TRY(const Survey found, survey(Asked::save, version));
   PSNAM_CHECK(team_.agree(packed));
@@ -193,6 +193,11 @@ Status Managed::start(std::uint64_t version) {
   });
   PSNAM_CHECK(team_.agree(prepared));
   round_.emplace(std::move(round));
+  return {};
+}
+
+Status Managed::start(std::uint64_t version) {
+  PSNAM_CHECK(prepare_save(version));
   auto background = std::make_unique<Background>();
   Background& state = *background;
   state.thread = std::thread{[this, &state] {
@@ -295,9 +300,10 @@ Status Managed::confirm(const VersionKey& key) {
   return team_.agree(told);
 }
 
+/// Without a thread of its own, which takes as long to make and to wait for as small data take to save.
 Result<std::uint64_t> Managed::save(std::uint64_t version) {
-  PSNAM_CHECK(start(version));
-  return wait();
+  PSNAM_CHECK(prepare_save(version));
+  return conclude(locally([this] { return carry_out(*round_); }));
 }
 
 Result<ManagedInfo> Managed::query() {

@@ -196,6 +196,8 @@ class Managed {
   [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep);
   [[nodiscard]] LocalCopy& copy_to_overwrite(const VersionKey& keep) { return to_overwrite(copies_, keep); }
   [[nodiscard]] LocalCopy* copy_of(const VersionKey& key);
+  /// Collective: round_ is the version that is to be saved.
+  Status prepare_save(std::uint64_t version);
   /// Not collective, each rank once.
   Status carry_out(const Round& round);
   Status encode(const Round& round, std::span<std::byte> payload, parity::Deadline deadline);
@@ -221,9 +223,9 @@ class Managed {
   Result<Restored> restart_from(const Survey& survey, VersionKey key, bool or_older);
   Result<Origin> make_whole(const Survey& survey, const VersionKey& key);
   Status rebuild(const Survey& survey, const VersionKey& key, const std::vector<std::uint32_t>& sets);
-  Status prepare(Rebuild& work, const Survey& survey, const VersionKey& key);
+  Status prepare_rebuild(Rebuild& work, const Survey& survey, const VersionKey& key);
   /// Not collective, each rank once.
-  Status carry_out(const Rebuild& work, const VersionKey& key, const parity::Attempt& attempt);
+  Status carry_out_rebuild(const Rebuild& work, const VersionKey& key, const parity::Attempt& attempt);
   Status protect(const Survey& survey, const VersionKey& key);
   /// Whether the regions were put together from other parts.
   Result<bool> give_out(const VersionKey& key);

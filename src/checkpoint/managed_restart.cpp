@@ -73,7 +73,7 @@ Result<Origin> Managed::make_whole(const Survey& survey, const VersionKey& key) 
 Status Managed::rebuild(const Survey& survey, const VersionKey& key, const std::vector<std::uint32_t>& sets) {
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
   Rebuild work;
-  PSNAM_CHECK(team_.agree(locally([&] { return takes_part ? prepare(work, survey, key) : Status{}; })));
+  PSNAM_CHECK(team_.agree(locally([&] { return takes_part ? prepare_rebuild(work, survey, key) : Status{}; })));
   PSNAM_TRY(work.pulled, any_unmapped(work.place ? work.place->memory : nullptr));
   PSNAM_TRY(work.copies, map_set(work.copy, work.payload));
   parity::Attempt attempt;
@@ -82,10 +82,11 @@ Status Managed::rebuild(const Survey& survey, const VersionKey& key, const std::
     attempt = work.pulled ? pulled_attempt(place.version.number) : place.memory->area().begin_rebuild(place.version);
   }
   PSNAM_TRY(const auto attempts, team_.gather(attempt));
-  return team_.agree(locally([&] { return takes_part ? carry_out(work, key, attempts[leader_of(set())]) : Status{}; }));
+  return team_.agree(
+      locally([&] { return takes_part ? carry_out_rebuild(work, key, attempts[leader_of(set())]) : Status{}; }));
 }
 
-Status Managed::prepare(Rebuild& work, const Survey& survey, const VersionKey& key) {
+Status Managed::prepare_rebuild(Rebuild& work, const Survey& survey, const VersionKey& key) {
   work.place = areas_->find(key);
   if (!work.place) return Error{Code::corrupt, fmt::format("the parity of version {} is gone", key.number)};
   work.is_lost = !survey.has_copy(key, rank());
@@ -102,7 +103,7 @@ Status Managed::prepare(Rebuild& work, const Survey& survey, const VersionKey& k
   return {};
 }
 
-Status Managed::carry_out(const Rebuild& work, const VersionKey& key, const parity::Attempt& attempt) {
+Status Managed::carry_out_rebuild(const Rebuild& work, const VersionKey& key, const parity::Attempt& attempt) {
   AreaMemory& memory = *work.place->memory;
   const parity::Version& version = work.place->version;
   const parity::MemberBuffer mine{series_.member(rank()), work.payload, work.is_lost};
