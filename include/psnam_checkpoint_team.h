@@ -114,10 +114,11 @@ NAM_API int psnam_checkpoint_wait(psnam_checkpoint_t* checkpoint, uint64_t* vers
 /* What is registered becomes what it was in `*version`, 0: the newest complete one. `*version` and `*source` (may be
  * NULL) say what it got; without any version that succeeds, with 0 and PSNAM_CHECKPOINT_NOTHING. Copies that are lost
  * or damaged are made again. EPIPE: more ranks have lost their copies than parities can make again; the message names
- * them, and the older version that can be asked for. EINVAL: the regions are not those, or not of the sizes, that were
- * saved. ENOENT: no such version. After a failure no region was touched, unless an object's function failed.
- * What was saved by another number of ranks is put together again if all of it is parts and shared; EINVAL names what
- * is not. It stays as it is until the first version of this number is complete, which then takes its place. */
+ * them, and the older version that can be asked for. EIO: it is damaged beyond repair. EINVAL: the regions are not
+ * those, or not of the sizes, that were saved. ENOENT: no such version. After a failure no region was touched, unless
+ * an object's function failed. What was saved by another number of ranks is put together again if all of it is parts
+ * and shared; EINVAL names what is not. It stays as it is until the first version of this number is complete, which
+ * then takes its place. */
 NAM_API int psnam_checkpoint_restart(psnam_checkpoint_t* checkpoint, uint64_t* version, int* source);
 
 /* Returns when the last version is in files on all ranks, where it is to be; an error if it could not be written. */

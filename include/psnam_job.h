@@ -82,6 +82,9 @@ static inline int psnam_job_safe_point(psnam_job_t* job, int* what) {
  * without libpsnam.so. */
 static inline int psnam_job_watch_window(psnam_job_t* job, MPI_Win win) {
   const struct psnam_private_fence_functions* const functions = psnam_job_private_ask_for_fence();
+  psnam_job_info_t info;
+  info.bytes = (uint32_t)sizeof info;
+  if (psnam_job_query(job, &info) != 0) return -1; /* it is no job */
   if (win == MPI_WIN_NULL) return psnam_job_private_refuse(job, "psnam_job_watch_window", "the window is MPI_WIN_NULL");
   if (functions == NULL)
     return psnam_job_private_refuse(job, "psnam_job_watch_window",

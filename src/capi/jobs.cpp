@@ -70,6 +70,12 @@ Result<psnam_job_t*> open(const Team& team, const psnam_job_options_t* given, ps
     node = nam->node().store;
     if (checkpoint == nullptr) return {};
     PSNAM_TRY(const auto one, checkpoints_of(checkpoint));
+    const Team& theirs = one->managed->team();
+    if (theirs.size() != team.size() || theirs.rank() != team.rank())
+      return Error{
+          Code::invalid_argument,
+          fmt::format("rank {} of {} of the job is rank {} of {} of its checkpoints: they are of the same ranks",
+                      team.rank(), team.size(), theirs.rank(), theirs.size())};
     node = one->managed->node();
     versions = std::make_unique<HandleVersions>(checkpoint);
     return {};

@@ -158,7 +158,7 @@ void let_go(psnam_checkpoint_t* handle, const Team& team) {
 
 Status close(psnam_checkpoint_t* handle, bool removes) {
   PSNAM_TRY(const auto one, find(removes ? "psnam_checkpoint_remove" : "psnam_checkpoint_close", handle));
-  PSNAM_CHECK(removes ? one->managed->end() : one->managed->check_idle());
+  PSNAM_CHECK(removes ? one->managed->end() : one->managed->close());
   let_go(handle, one->managed->team());
   return {};
 }

@@ -19,10 +19,17 @@ std::vector<std::uint32_t> sets_in_need(const Series& series, const std::vector<
 Status check_damage(const Series& series, const Survey& survey, const VersionKey& key,
                     const std::vector<Condition>& all, bool tells) {
   for (std::uint32_t one = 0; one < all.size(); ++one) {
-    if (all[one].damaged_blocks == 0) continue;
+    if (all[one].whole()) continue;
+    const bool has_parity = survey.committed(key, series.set_of[one]);
+    if (all[one].missing != 0 && !has_parity)
+      return Error{Code::corrupt,
+                   fmt::format("version {}: the copy of rank {} is lost, that of its partner is damaged, "
+                               "and its set has no parity of it",
+                               key.number, one)};
+    if (all[one].missing != 0) continue;
     if (tells)
       log::warn("version {}: {} blocks of the copy of rank {} are damaged", key.number, all[one].damaged_blocks, one);
-    if (!survey.committed(key, series.set_of[one]))
+    if (!has_parity)
       return Error{Code::corrupt,
                    fmt::format("version {}: {} blocks of the copy of rank {} are damaged, and its set has "
                                "no parity of it",

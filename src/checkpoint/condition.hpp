@@ -21,7 +21,7 @@ struct Condition {
 
 /// The sets in which something is to be made again.
 [[nodiscard]] std::vector<std::uint32_t> sets_in_need(const Series& series, const std::vector<Condition>& all);
-/// Code::corrupt for damage that no parity is there for. `tells`: damage is told by a warning.
+/// Code::corrupt for damage, or a loss, that no parity is there for. `tells`: damage is told by a warning.
 [[nodiscard]] Status check_damage(const Series& series, const Survey& survey, const VersionKey& key,
                                   const std::vector<Condition>& all, bool tells);
 

@@ -11,7 +11,7 @@ namespace {
 
 /// That a process sends in a round, to all others together.
 constexpr std::uint64_t kRoundBytes = 32 << 20;
-constexpr std::uint64_t kLeastBytes = 64 << 10;  // to one of them
+constexpr std::uint64_t kLeastBytes = 1 << 10;  // to one of them; of all together an int tells the place
 
 /// Lets `each` work on as many bytes of the items as `bytes` has room for, from `at` on.
 template <class Item, class Byte, class Each>

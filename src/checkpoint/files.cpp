@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -73,6 +74,13 @@ std::optional<FileName> parse_name(std::string_view prefix, std::string_view nam
   return found;
 }
 
+/// What it is called, or is to be called when all of it is written.
+std::string finished_name_of(const std::filesystem::path& path) {
+  std::string name = path.filename().string();
+  if (name.ends_with(kUnfinished)) name.resize(name.size() - kUnfinished.size());
+  return name;
+}
+
 Status write_all(int descriptor, std::span<const std::byte> bytes, const std::filesystem::path& path,
                  std::atomic<std::uint64_t>* progress) {
   constexpr std::size_t kAtOnce = 16 << 20;
@@ -116,18 +124,22 @@ std::vector<VersionKey> Files::versions() const {
 }
 
 std::vector<std::uint32_t> Files::numbers_of_ranks() const {
-  std::set<std::uint32_t> numbers;
+  // What a name alone says is not believed: whoever goes on with it makes room for as many ranks.
+  std::map<std::uint32_t, std::set<std::uint32_t>> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator{folder_, error})
-    if (const auto name = parse_name(prefix_, entry.path().filename().string())) numbers.insert(name->ranks);
-  return {numbers.begin(), numbers.end()};
+    if (const auto name = parse_name(prefix_, entry.path().filename().string())) found[name->ranks].insert(name->rank);
+  std::vector<std::uint32_t> numbers;
+  for (const auto& [ranks, with_file] : found)
+    if (with_file.size() == ranks) numbers.push_back(ranks);
+  return numbers;
 }
 
 void Files::remove_of_others(const VersionKey& key) const {
   std::error_code error;
   std::vector<std::filesystem::path> old;
   for (const auto& entry : std::filesystem::directory_iterator{folder_, error}) {
-    const auto name = parse_name(prefix_, entry.path().filename().string());
+    const auto name = parse_name(prefix_, finished_name_of(entry.path()));
     if (name && name->ranks != ranks_ && name->key <= key) old.push_back(entry.path());
   }
   for (const auto& path : old) std::filesystem::remove(path, error);
@@ -137,9 +149,7 @@ std::uint64_t Files::bytes_of_all(const VersionKey& key) const {
   std::uint64_t bytes = 0;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator{folder_, error}) {
-    std::string file = entry.path().filename().string();
-    if (file.ends_with(kUnfinished)) file.resize(file.size() - kUnfinished.size());
-    const auto name = parse_name(prefix_, file);
+    const auto name = parse_name(prefix_, finished_name_of(entry.path()));
     if (!name || name->key != key) continue;
     const auto size = entry.file_size(error);
     if (!error) bytes += size;
@@ -161,15 +171,29 @@ Status Files::add(const CopyView& copy, std::atomic<std::uint64_t>* written_byte
     ::unlink(unfinished.c_str());
     return written;
   }
+  const Fd folder{::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) return failed("sync", folder_);
   return {};
 }
 
-Status Files::write(const CopyView& copy, std::atomic<std::uint64_t>* written) const {
-  PSNAM_CHECK(add(copy, written));
-  const auto all = versions();
+void Files::remove_older(const VersionKey& key) const {
+  auto all = versions();
+  std::erase_if(all, [&](const VersionKey& one) { return one > key; });
   std::error_code error;
   for (std::size_t index = kKept; index < all.size(); ++index) std::filesystem::remove(path_of(all[index]), error);
-  return {};
+}
+
+void Files::remove_unfinished() const {
+  const std::string end = suffix_ + std::string{kUnfinished};
+  std::error_code error;
+  std::vector<std::filesystem::path> left;
+  for (const auto& entry : std::filesystem::directory_iterator{folder_, error}) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(end) || !name.starts_with(prefix_) || name.size() <= prefix_.size() + end.size()) continue;
+    const auto middle = std::string_view{name}.substr(prefix_.size(), name.size() - prefix_.size() - end.size());
+    if (parse(middle)) left.push_back(entry.path());
+  }
+  for (const auto& path : left) std::filesystem::remove(path, error);
 }
 
 Result<std::vector<std::byte>> Files::read(const VersionKey& key, CopyOwner& owner) const {

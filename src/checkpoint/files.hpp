@@ -22,11 +22,13 @@ class Files {
 
   /// Newest first.
   [[nodiscard]] std::vector<VersionKey> versions() const;
-  /// The copy becomes a file, on the disk when it returns. Of this rank's older files one stays. The copy is not
-  /// written meanwhile. `written`, if there is one, grows with the bytes that are.
-  Status write(const CopyView& copy, std::atomic<std::uint64_t>* written = nullptr) const;
-  /// As write(), and all older files stay.
+  /// The copy becomes a file, on the disk when it returns, its name too. The copy is not written meanwhile. `written`,
+  /// if there is one, grows with the bytes that are.
   Status add(const CopyView& copy, std::atomic<std::uint64_t>* written = nullptr) const;
+  /// Of this rank's files before that of `key`, which is there, one stays.
+  void remove_older(const VersionKey& key) const;
+  /// What jobs that were killed have begun for this rank goes.
+  void remove_unfinished() const;
   /// The content, verified: Code::corrupt if it is not as it was written, and Code::system.
   [[nodiscard]] Result<std::vector<std::byte>> read(const VersionKey& key, CopyOwner& owner) const;
   Status remove_all() const;
@@ -35,7 +37,7 @@ class Files {
   /// How many bytes all ranks have in files of the version, finished or not.
   [[nodiscard]] std::uint64_t bytes_of_all(const VersionKey& key) const;
   [[nodiscard]] const std::string& series() const noexcept { return series_; }
-  /// How many ranks there were in the jobs that the files of the series are of.
+  /// How many ranks there were in the jobs that the files of the series are of, as far as each rank has one.
   [[nodiscard]] std::vector<std::uint32_t> numbers_of_ranks() const;
 
  private:

@@ -16,7 +16,7 @@ namespace psnam::checkpoint {
 Flush::Flush(const Files& files, const CopyView& copy, std::uint64_t reported_bytes)
     : files_{files}, key_{copy.version()}, bytes_{copy.whole().size()}, reported_bytes_{reported_bytes} {
   writer_ = std::thread{[this, copy] {
-    status_ = locally([&] { return files_.write(copy, &bytes_written_); });
+    status_ = locally([&] { return files_.add(copy, &bytes_written_); });
     done_ = status_.ok();
     if (!status_) log::warn("version {} is in memory only: {}", key_.number, status_.error().message);
   }};

@@ -14,10 +14,15 @@ Status Former::make_whole(const Survey& survey, const VersionKey& key) {
   std::map<std::uint32_t, Condition> mine;
   const Status looked = locally([&]() -> Status {
     for (auto& [rank, ward] : wards_) {
-      const auto copy = std::ranges::find(ward.copies, key, &LocalCopy::version);
-      ward.payload = copy == ward.copies.end() ? std::span<std::byte>{} : copy->view().payload();
-      mine[rank] = {.damaged_blocks = copy == ward.copies.end() ? 0 : copy->view().count_damaged(),
-                    .missing = copy == ward.copies.end() ? 1U : 0U};
+      ward.payload = {};
+      mine[rank] = {.damaged_blocks = 0, .missing = 1};
+      for (const LocalCopy& copy : ward.copies) {
+        if (copy.version() != key) continue;
+        mine[rank] = {.damaged_blocks = copy.view().count_damaged(), .missing = 0};
+        ward.payload = copy.view().payload();
+        // Of its own and its partner's, one that is whole.
+        if (mine[rank].whole()) break;
+      }
     }
     return {};
   });
@@ -38,6 +43,12 @@ Result<std::map<std::uint32_t, parity::Attempt>> Former::prepare(const VersionKe
     if (std::ranges::find(sets, set) == sets.end()) continue;
     const auto place = areas_.at(set).find(key);
     if (!place) return Error{Code::corrupt, fmt::format("the parity of version {} is gone", key.number)};
+    if (!place->memory->mapped())
+      return Error{Code::unsupported,
+                   fmt::format("version {} was saved by {} ranks, and some of their data have to be computed from its "
+                               "parity, which is not mapped here: only a job of as many ranks can do that over the "
+                               "fabric",
+                               key.number, series_.ranks())};
     if (all[rank].missing != 0) {
       ward.bytes.resize(place->version.sizes[series_.member(rank)]);
       ward.payload = ward.bytes;

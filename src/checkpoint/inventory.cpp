@@ -162,17 +162,25 @@ Result<bool> release(const std::vector<FoundPart>& parts) {
   return all_gone;
 }
 
+std::size_t most_jobs(const std::vector<FoundPart>& parts) {
+  std::size_t most = 0;
+  for (const FoundPart& part : parts) most = std::max(most, count_jobs(part.report));
+  return most;
+}
+
 Error busy(const std::string& what) {
   return Error{Code::busy, what + " is in use by a job; --force removes it all the same"};
 }
 
 }  // namespace
 
-std::size_t FoundSet::jobs() const {
-  std::size_t most = 0;
-  for (const FoundPart& part : areas) most = std::max(most, count_jobs(part.report));
-  return most;
+std::size_t FoundSeries::jobs() const {
+  if (page) return count_jobs(page->report);
+  // Each rank of a job has its own copies in use, so there may be one job more often.
+  return std::max(most_jobs(copies), most_jobs(areas)) == 0 ? 0 : 1;
 }
+
+std::size_t FoundSet::jobs() const { return most_jobs(areas); }
 
 Result<Inventory> Inventory::take(const ServicePointer& nam, const std::vector<ServicePointer>& stores) {
   // What a job that was killed had in use is not in use.
@@ -193,7 +201,7 @@ Result<bool> remove(const FoundSeries& series, bool force) {
   const std::string what =
       series.name.empty() ? "series " + series.id : fmt::format("the series of checkpoints \"{}\"", series.name);
   std::uint64_t use_id = 0;
-  std::size_t jobs = 0;
+  std::size_t jobs = series.jobs();
   if (series.page) {
     // A job that comes now sees this use of the page, and does not begin.
     nam::Service& nam = *series.page->service;
@@ -202,13 +210,14 @@ Result<bool> remove(const FoundSeries& series, bool force) {
               nam.open_allocation(series.page->record().id, std::nullopt, nam::AccessRight::read_write, {&me, 1}));
     use_id = use.use_id;
     PSNAM_TRY(jobs, count_jobs(nam, series.page->record().id));
+    jobs -= std::min<std::size_t>(jobs, 1);
   }
   auto gone = [&]() -> Result<bool> {
-    if (jobs > 1 && !force) return busy(what);
+    if (jobs != 0 && !force) return busy(what);
     PSNAM_TRY(const bool areas_gone, release(series.areas));
     PSNAM_TRY(const bool copies_gone, release(series.copies));
     if (series.page) PSNAM_CHECK(release(*series.page).status());
-    return areas_gone && copies_gone && jobs <= 1;
+    return areas_gone && copies_gone && jobs == 0;
   }();
   if (use_id != 0) PSNAM_CHECK(series.page->service->close(use_id));
   return gone;

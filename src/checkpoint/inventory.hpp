@@ -36,8 +36,8 @@ struct FoundSeries {
   std::vector<FoundPart> copies;
   std::vector<FoundPart> areas;
 
-  /// By jobs that have its page; copies and areas are used together with it.
-  [[nodiscard]] std::size_t jobs() const { return page ? count_jobs(page->report) : 0; }
+  /// By jobs that have its page, or, where that is not here, what there is of it: they are used together.
+  [[nodiscard]] std::size_t jobs() const;
 };
 
 /// A set of libNAM: its areas, of which there are two only if a job died while it moved into a larger one.

@@ -29,11 +29,23 @@ Status Managed::add(std::uint64_t id, std::span<std::byte> bytes, Part part) {
   if (bytes.data() == nullptr && !bytes.empty())
     return Error{Code::buffer, fmt::format("region {}: {} bytes at null", id, bytes.size())};
   PSNAM_CHECK(check(part));
+  PSNAM_CHECK(check_sum(id, bytes.size()));
   if (!regions_.emplace(id, bytes).second)
     return Error{Code::name_exists,
                  fmt::format("region {} is registered already, with {} bytes", id, regions_.at(id).size())};
   if (part.share != Share::own) parts_[id] = std::move(part);
   return {};
+}
+
+/// Sums of sizes are computed everywhere and never checked again.
+Status Managed::check_sum(std::uint64_t id, std::uint64_t bytes) const {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  std::uint64_t sum = 0;
+  for (const auto& [other, region] : regions_)
+    if (other != id) sum += region.size();
+  if (bytes <= kMost && sum <= kMost - bytes) return {};
+  return Error{Code::invalid_argument,
+               fmt::format("region {}: {} bytes, beside {} of others, are more than any memory has", id, bytes, sum)};
 }
 
 Status Managed::add_object(std::uint64_t id, Object object, Share share) {
@@ -60,6 +72,7 @@ std::set<std::uint64_t> Managed::object_ids() const {
 Status Managed::pack_objects() {
   for (const auto& [id, object] : objects_) {
     PSNAM_TRY(const auto bytes, object.pack());
+    PSNAM_CHECK(check_sum(id, bytes.size()));
     regions_[id] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
   }
   return {};
@@ -82,7 +95,6 @@ Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
     if (mine.copies[index] && copies_[index].view().confirmed()) mine.confirmed |= 1U << index;
   mine.payload_bytes = layout().payload_bytes();
   if (flush_) {
-    mine.flushed = flush_->written();
     mine.bytes_to_flush = flush_->bytes();
     mine.bytes_flushed = flush_->bytes_written();
   }
@@ -133,11 +145,12 @@ Result<AreaPointer> Managed::room_for_parity(const Survey& survey, bool takes_pa
   return memory;
 }
 
-Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& key, std::vector<std::uint32_t> sets) {
+Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& key, const VersionKey& keep,
+                                      std::vector<std::uint32_t> sets) {
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
   Round round;
   round.key = key;
-  round.before = survey.newest();
+  round.before = keep;
   for (const RankState& state : survey.states()) round.all_bytes += state.payload_bytes;
   if (!areas_) return round;
   PSNAM_TRY(round.memory, room_for_parity(survey, takes_part));
@@ -163,8 +176,8 @@ LocalCopy* Managed::copy_of(const VersionKey& key) {
 }
 
 LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep) {
-  if (copies[0].version() == keep) return copies[1];
-  if (copies[1].version() == keep) return copies[0];
+  if (keep && copies[0].version() == keep) return copies[1];
+  if (keep && copies[1].version() == keep) return copies[0];
   return copies[0].version() <= copies[1].version() ? copies[0] : copies[1];
 }
 
@@ -172,22 +185,24 @@ Status Managed::prepare_save(std::uint64_t version) {
   const Status packed = round_ ? Status{} : locally([&] { return pack_objects(); });
   PSNAM_TRY(const Survey found, survey(Asked::save, version));
   PSNAM_CHECK(team_.agree(packed));
-  const VersionKey newest = std::max(found.newest(), floor_);
+  const VersionKey keep = found.to_keep(unusable_);
+  // What a save that failed has left is no version, and its number may be given again.
+  const VersionKey newest = std::max({keep, floor_, unusable_});
   if (version != 0 && version <= newest.number)
     return Error{Code::invalid_argument, fmt::format("version {} cannot be saved: version {} is complete, and numbers "
                                                      "grow",
                                                      version, newest.number)};
   const VersionKey key{.number = version != 0 ? version : newest.number + 1,
-                       .stamp = std::max(found.states()[0].now_ns, newest.stamp + 1)};
+                       .stamp = std::max({found.states()[0].now_ns, newest.stamp + 1, found.newest().stamp + 1})};
   await_file();
-  remove_files_of_others(found);
-  if (areas_) areas_->settle(found.newest());
+  PSNAM_CHECK(remove_old_files());
+  if (areas_) areas_->settle(keep);
   std::vector<std::uint32_t> all_sets;
   for (std::uint32_t one = 0; one < series_.sets; ++one) all_sets.push_back(one);
-  PSNAM_TRY(Round round, begin(found, key, std::move(all_sets)));
+  PSNAM_TRY(Round round, begin(found, key, keep, std::move(all_sets)));
   const Status prepared = locally([&]() -> Status {
     round.layout = layout();
-    LocalCopy& copy = copy_to_overwrite(found.newest());
+    LocalCopy& copy = copy_to_overwrite(keep);
     PSNAM_TRY(round.copy, copy.make_room(round.layout->payload_bytes(), series_.block_bytes));
     return {};
   });
@@ -339,13 +354,18 @@ Result<ManagedInfo> Managed::query() {
   return info;
 }
 
-Status Managed::check_idle() { return survey(Asked::idle, 0).status(); }
+Status Managed::close() {
+  PSNAM_CHECK(survey(Asked::idle, 0).status());
+  await_file();
+  return remove_old_files();
+}
 
 Status Managed::end() {
   PSNAM_CHECK(survey(Asked::end, 0).status());
   const Status released = locally([&]() -> Status {
     await_file();
     if (files_) PSNAM_CHECK(files_->remove_all());
+    if (files_) files_->remove_unfinished();
     if (files_ && team_.rank() == 0) files_->remove_of_others({~std::uint64_t{0}, 0});
     for (LocalCopy& copy : copies_) PSNAM_CHECK(copy.remove());
     for (auto& [rank, copies] : wards_)

@@ -109,7 +109,7 @@ class Managed {
   /// Code::name_not_found.
   Status remove(std::uint64_t id);
 
-  /// Collective. `version` 0: the next. Code::invalid_argument for one that is not above the newest complete one.
+  /// Collective. `version` 0: the next. Code::invalid_argument for one that is not above the newest that was saved.
   Status start(std::uint64_t version);
   /// Whether wait() need not wait for this process's part.
   [[nodiscard]] bool complete() const noexcept;
@@ -127,8 +127,8 @@ class Managed {
   Result<ManagedInfo> query();
   /// Collective: the series and everything of it goes.
   Status end();
-  /// Collective: nothing is under way.
-  Status check_idle();
+  /// Collective: what is behind the program's back ends too. Code::busy while a version is saved.
+  Status close();
 
  private:
   /// The copies of all ranks of a set, mapped here.
@@ -189,10 +189,11 @@ class Managed {
 
   /// Collective: what all ranks have. All ask for the same.
   Result<Survey> survey(Asked what, std::uint64_t version);
-  /// Collective: the set's area for data of that size, and the leader's attempt at `key` in it.
-  Result<Round> begin(const Survey& survey, const VersionKey& key, std::vector<std::uint32_t> sets);
+  /// Collective: the set's area for data of that size, and the leader's attempt at `key` in it. `keep` is not touched.
+  Result<Round> begin(const Survey& survey, const VersionKey& key, const VersionKey& keep,
+                      std::vector<std::uint32_t> sets);
   Result<AreaPointer> room_for_parity(const Survey& survey, bool takes_part);
-  /// Of two copies, the one that does not have the version, or the older one.
+  /// Of two copies, the one that does not have the version, if there is one to keep, or else the older one.
   [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep);
   [[nodiscard]] LocalCopy& copy_to_overwrite(const VersionKey& keep) { return to_overwrite(copies_, keep); }
   [[nodiscard]] LocalCopy* copy_of(const VersionKey& key);
@@ -206,6 +207,8 @@ class Managed {
   Result<std::uint64_t> conclude(Status mine);
   Status confirm(const VersionKey& key);
   Status pack_objects();
+  /// Code::invalid_argument if all regions together have more bytes than can be.
+  [[nodiscard]] Status check_sum(std::uint64_t id, std::uint64_t bytes) const;
   [[nodiscard]] std::set<std::uint64_t> object_ids() const;
   [[nodiscard]] Layout layout() const { return Layout{regions_, series_.block_bytes, parts_}; }
 
@@ -250,7 +253,8 @@ class Managed {
   // managed_files.cpp
   void write_file(const VersionKey& key, std::uint64_t all_bytes);
   void await_file();
-  void remove_files_of_others(const Survey& survey);
+  /// Collective: those for which every rank has newer ones.
+  Status remove_old_files();
   Result<std::vector<VersionKey>> versions_in_files(const Survey& survey, std::uint64_t asked) const;
   Result<VersionKey> load_files(const Survey& survey, const std::vector<VersionKey>& candidates);
   Status load_file(const VersionKey& key);
@@ -264,6 +268,7 @@ class Managed {
   std::unique_ptr<Former> former_;    ///< as long as its newest version is that of the series
   std::unique_ptr<SeriesPage> former_page_;
   VersionKey floor_;               ///< versions that others than this series have are not above it
+  VersionKey unusable_;            ///< the newest that was found to be damaged beyond repair; none: no version was
   std::optional<SetAreas> areas_;  ///< if there are parities
   std::vector<LocalCopy> copies_;
   std::map<std::uint32_t, std::vector<LocalCopy>> wards_;  ///< copies of the ranks whose partner this one is

@@ -23,18 +23,18 @@ void Managed::await_file() {
 Status Managed::flush() {
   PSNAM_CHECK(survey(Asked::flush, 0).status());
   PSNAM_CHECK(team_.agree(flush_ ? flush_->wait() : Status{}));
-  PSNAM_TRY(const Survey now, survey(Asked::flush, 0));
-  remove_files_of_others(now);
-  return {};
+  return remove_old_files();
 }
 
-/// When every rank has a newer version in a file, those of another number of ranks are not needed any more.
-void Managed::remove_files_of_others(const Survey& survey) {
-  const VersionKey flushed = survey.states()[0].flushed;
-  if (!files_ || team_.rank() != 0 || !flushed) return;
-  for (const RankState& state : survey.states())
-    if (state.flushed != flushed) return;
-  files_->remove_of_others(flushed);
+/// Nobody's file alone is a version: one rank that cannot write must not cost the last version that all have.
+Status Managed::remove_old_files() {
+  if (!files_) return {};
+  PSNAM_TRY(const auto all, team_.gather(flush_ ? flush_->written() : VersionKey{}));
+  const VersionKey flushed = all[0];
+  if (!flushed || std::ranges::any_of(all, [&](const VersionKey& one) { return one != flushed; })) return {};
+  files_->remove_older(flushed);
+  if (team_.rank() == 0) files_->remove_of_others(flushed);
+  return {};
 }
 
 /// Collective: those that every rank has in memory or in a file.

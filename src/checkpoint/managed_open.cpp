@@ -228,7 +228,10 @@ Status Managed::open_parts() {
     }
   }
   if (series_.parities != 0) areas_.emplace(nam_, series_, set(), leads());
-  if (!options_.folder.empty()) files_.emplace(options_.folder, series_.name, series_.ranks(), rank());
+  if (!options_.folder.empty()) {
+    files_.emplace(options_.folder, series_.name, series_.ranks(), rank());
+    files_->remove_unfinished();
+  }
   if (areas_ && leads()) return areas_->find();
   return {};
 }

@@ -36,19 +36,26 @@ Result<Restored> Managed::restart(std::uint64_t version) {
 }
 
 Result<Restored> Managed::restart_from(const Survey& survey, VersionKey key, bool or_older) {
-  auto origin = make_whole(survey, key);
-  // Its damage was seen only when it was read.
+  // Damage is seen only when all of a copy is read. The next version may be written over one that is beyond repair.
+  const auto try_out = [&] {
+    auto made = make_whole(survey, key);
+    if (!made && made.error().code == Code::corrupt) unusable_ = std::max(unusable_, key);
+    return made;
+  };
+  auto origin = try_out();
   while (!origin && or_older && survey.before(key)) {
     log::warn("version {} is given up: {}", key.number, origin.error().message);
     key = survey.before(key);
-    origin = make_whole(survey, key);
+    origin = try_out();
   }
   if (!origin) return origin.take_error();
-  PSNAM_TRY(const bool other_parts, give_out(key));
-  if (key == survey.newest()) {
+  // Before anything is given out: where this fails no region was touched.
+  const VersionKey newest = survey.newest();
+  if (key == newest || (newest == unusable_ && key == survey.before(newest))) {
     PSNAM_CHECK(protect(survey, key));
     PSNAM_CHECK(protect_with_partners(survey, key));
   }
+  PSNAM_TRY(const bool other_parts, give_out(key));
   return Restored{key.number, other_parts ? Origin::parts : *origin};
 }
 
@@ -170,7 +177,7 @@ Status Managed::protect(const Survey& survey, const VersionKey& key) {
     if (!survey.committed(key, one)) sets.push_back(one);
   if (sets.empty() || !areas_) return {};
   areas_->settle(key);
-  PSNAM_TRY(Round round, begin(survey, key, sets));
+  PSNAM_TRY(Round round, begin(survey, key, key, sets));
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
   const LocalCopy* const copy = takes_part ? copy_of(key) : nullptr;
   PSNAM_TRY(round.copies, map_set(copy, copy != nullptr ? copy->view().payload() : std::span<std::byte>{}));

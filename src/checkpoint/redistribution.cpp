@@ -117,9 +117,15 @@ Status Redistribution::check() const {
   for (const auto& [id, outline] : wanted_[static_cast<std::size_t>(team_.rank())]) PSNAM_CHECK(check_one(id, outline));
   for (std::uint32_t rank = 0; rank < former_.size(); ++rank)
     for (const auto& [id, outline] : former_[rank])
-      if (std::ranges::none_of(wanted_, [&id = id](const Outlines& one) { return one.contains(id); }))
+      if (!is_wanted(rank, id, outline))
         return size_error(fmt::format("region {} of {} bytes was saved and is not registered", id, outline.bytes));
   return {};
+}
+
+/// What a rank has alone, by that rank.
+bool Redistribution::is_wanted(std::uint32_t rank, std::uint64_t id, const Outline& outline) const {
+  if (same_number() && outline.part.share == Share::own) return wanted_[rank].contains(id);
+  return std::ranges::any_of(wanted_, [id](const Outlines& one) { return one.contains(id); });
 }
 
 Status Redistribution::check_one(std::uint64_t id, const Outline& outline) const {

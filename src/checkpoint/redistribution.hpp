@@ -67,6 +67,7 @@ class Redistribution {
   [[nodiscard]] const Outline* saved(std::uint32_t rank, std::uint64_t id) const;
   /// Whether a region is taken as it is from the rank of the same number.
   [[nodiscard]] bool stays(std::uint32_t process, std::uint64_t id) const;
+  [[nodiscard]] bool is_wanted(std::uint32_t rank, std::uint64_t id, const Outline& outline) const;
   [[nodiscard]] Status check() const;
   [[nodiscard]] Status check_one(std::uint64_t id, const Outline& outline) const;
   [[nodiscard]] Status check_part(std::uint64_t id, const Outline& outline) const;

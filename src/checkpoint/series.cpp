@@ -32,13 +32,14 @@ Error corrupt(std::string why) {
 Status check(const Series& series) {
   if (series.sets == 0 || series.ranks() == 0 || series.sets > series.ranks())
     return corrupt(fmt::format("{} sets of {} ranks", series.sets, series.ranks()));
-  for (std::uint32_t set = 0; set < series.sets; ++set) {
-    const auto members = series.ranks_of(set).size();
-    const bool unprotected = series.parities == 0 && series.partner_of.empty();
-    if (members == 0 || members + series.parities > format::kParityMaxPieces || unprotected)
-      return corrupt(fmt::format("set {} has {} ranks and {} parities", set, members, series.parities));
-  }
   if (std::ranges::max(series.set_of) >= series.sets) return corrupt("a rank is in a set that there is not");
+  std::vector<std::uint64_t> members(series.sets);
+  for (const std::uint32_t set : series.set_of) ++members[set];
+  for (std::uint32_t set = 0; set < series.sets; ++set) {
+    const bool unprotected = series.parities == 0 && series.partner_of.empty();
+    if (members[set] == 0 || members[set] + series.parities > format::kParityMaxPieces || unprotected)
+      return corrupt(fmt::format("set {} has {} ranks and {} parities", set, members[set], series.parities));
+  }
   if (!series.partner_of.empty() && std::ranges::max(series.partner_of) >= series.ranks())
     return corrupt("a rank has a partner that there is not");
   if (!format::ParityShape{1, 1, series.block_bytes, 0}.valid())

@@ -74,6 +74,24 @@ VersionKey Survey::before(const VersionKey& key) const {
   return {};
 }
 
+bool Survey::is_protected(const VersionKey& key) const {
+  for (std::uint32_t set = 0; set < series_.sets && series_.parities != 0; ++set)
+    if (!committed(key, set)) return false;
+  for (std::uint32_t rank = 0; rank < series_.partner_of.size(); ++rank)
+    if (series_.partner_of[rank] != rank && !has_partner(key, rank)) return false;
+  return true;
+}
+
+VersionKey Survey::to_keep(const VersionKey& unusable) const {
+  VersionKey key = newest();
+  while (key) {
+    const VersionKey older = before(key);
+    if (!older || (key != unusable && (confirmed(key) || is_protected(key)))) break;
+    key = older;
+  }
+  return key;
+}
+
 namespace {
 
 std::string offer(const VersionKey& older) {

@@ -33,7 +33,6 @@ struct RankState {
   std::array<VersionKey, 4> parities{};  ///< committed versions of the set; said by its leader
   AreaTickets areas{};                   ///< likewise
   std::uint64_t payload_bytes = 0;       ///< as registered now
-  VersionKey flushed{};                  ///< the last version that it has written to a file
   std::uint64_t bytes_to_flush = 0;      ///< of the file that it writes now, or has written last
   std::uint64_t bytes_flushed = 0;
   std::uint64_t asked = 0;  ///< version
@@ -67,6 +66,10 @@ class Survey {
   [[nodiscard]] VersionKey newest() const;
   /// The newest complete version before `key`.
   [[nodiscard]] VersionKey before(const VersionKey& key) const;
+  /// What the next version is not written over: the newest complete one, and not `unusable`, which is damaged beyond
+  /// repair. One that is not protected as it should be, and that nobody was told is saved, was left by a save that
+  /// failed: where there is one before it, that is kept.
+  [[nodiscard]] VersionKey to_keep(const VersionKey& unusable) const;
   /// What is to be restored of number `asked`, 0: the newest. No version if there is nothing at all.
   /// Code::name_not_found for another number; Code::peer_lost, naming the ranks, if what was committed cannot be had
   /// again, and not `or_older` is enough.
@@ -76,6 +79,8 @@ class Survey {
 
  private:
   [[nodiscard]] bool confirmed(const VersionKey& key) const;
+  /// Whether all parity and partners' copies are there.
+  [[nodiscard]] bool is_protected(const VersionKey& key) const;
   [[nodiscard]] Error all_lost() const;
   [[nodiscard]] Error lost(const VersionKey& key, const Judgement& judgement) const;
 

@@ -164,8 +164,9 @@ Result<std::vector<FoundRecord>> find_records(nam::Service& nam) {
   for (auto& report : reports) {
     if (!is_found(report.allocation)) continue;
     auto one = look_at(nam, std::move(report.allocation), nam::AccessRight::read_only);
-    // A job that ends at this moment takes its record along.
-    if (!one && one.error().code == Code::name_not_found) continue;
+    // A job that ends at this moment takes its record along. Who administers a store is told of records that he may not
+    // look into.
+    if (!one && (one.error().code == Code::name_not_found || one.error().code == Code::access)) continue;
     if (!one && (one.error().code == Code::corrupt || one.error().code == Code::incompatible)) {
       log::warn("{}", one.error().message);
       continue;

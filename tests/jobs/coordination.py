@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -336,6 +337,53 @@ def not_mapped(new, ranks):
         assert told == ["phase checkpoint", "phase continue", "told saved"] * 3 + ["phase checkpoint", "phase continue", "phase checkpoint", "told end"], told
 
 
+def saved_over_the_fabric(new, ranks):
+    """Neither the record nor the parity is mapped by all ranks, and the versions are there after --term."""
+    checkpoint_goes_on_ends_and_comes_back(functools.partial(new, mapped=0), ranks)
+
+
+def a_full_store(new, ranks):
+    """Who asks needs no room in it, and is told that the version has none; the job goes on."""
+    with new(ranks) as job:
+        version = saved_version(job.namctl("checkpoint", "work"))
+        room = json.loads(job.site.run([job.namctl_path, "capacity", "--json"]))
+        filler = room["capacity_bytes"] - room["reserved_bytes"]
+        job.site.run([job.namctl_path, "alloc", str(filler), "--name", "filler"])
+        text = job.namctl("checkpoint", "work", status=1)
+        assert "bytes left" in text, text
+        assert job.state() == "error" and json.loads(job.namctl("list", "--json"))["jobs"][0]["living"] == ranks
+        job.site.run([job.namctl_path, "free", "filler"])
+        assert saved_version(job.namctl("checkpoint", "work")) == version + 1
+        job.finish()
+        assert [name for name, _ in job.phases()] == ["checkpoint", "continue", "checkpoint", "failure", "checkpoint", "continue"], job.phases()
+
+
+def asked_by_another_user(new, ranks, user):
+    """The job is root's, over a manager that is root's: who may look at it, and who may ask it."""
+    def his(job, *words, status=0):
+        done = subprocess.run([job.namctl_path, "job", *words], text=True, capture_output=True, timeout=LIMIT_S, user=user, group=user,
+                              extra_groups=[], env={**os.environ, **job.site.environment("mapped")})
+        assert done.returncode == status, f"namctl job {words} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    for mode, sees, asks in (("600", False, False), ("644", True, False), ("666", True, True)):
+        with new(ranks, mode=mode) as job:
+            os.chmod(job.site.folder, 0o711)
+            os.chmod(job.site.manager.folder, 0o711)
+            listed = json.loads(his(job, "list", "--json"))["jobs"]
+            assert [one["name"] for one in listed] == ["work"] * sees, listed
+            text = his(job, "checkpoint", "work", status=0 if asks else 1)
+            if asks:
+                assert "the job goes on" in text, text
+            elif sees:
+                assert f"has mode 0644: user {user} may not read and write it" in text, text
+            else:
+                assert f'there is no job "work" that user {user} may see' in text, text
+            his(job, "rm", "work", status=1)
+            job.namctl("checkpoint", "work")
+            job.finish()
+
+
 def lost_manager(new, ranks):
     """A stopped job is told that nobody can tell it to go on, and goes on."""
     with new(ranks) as job:
@@ -361,15 +409,24 @@ def main(program, namctl, namd, preload, *parts):
         for part in (a_busy_job_refuses, stopped_jobs, back_in_place, a_save_that_fails, killed):
             run(site, part, 4)
         run(site, one_of_a_name, 4, program)
+    with Site() as site:
+        site.run([namctl, "capacity", "64M"])
+        run(site, a_full_store, 4)
         run(site, fences, 4, preload)
     with Site(None, ("node",), namd, "mapped") as site:
         for part in (checkpoint_goes_on_ends_and_comes_back, stopped_jobs, killed, lost_manager):
             run(site, part, 4)
+    if os.geteuid() == 0:
+        with Site(None, ("node",), namd, "mapped") as site:
+            run(site, asked_by_another_user, 2, pwd.getpwnam("nobody").pw_uid)
+    else:
+        print("the part with a second user needs root: left out")
     with Site(None, ("A", "B"), namd, "mapped") as site:
         run(site, moved)
     # Requests reach a job that does not map its record; it saves by itself.
     with Site(None, ("node",), namd, "mixed") as site:
         run(site, not_mapped, 4)
+        run(site, saved_over_the_fabric, 4)
 
 
 if __name__ == "__main__":

@@ -150,6 +150,9 @@ TEST_F(Worker, ComesToItsSafePointsByFences) {
     ASSERT_NO_FATAL_FAILURE(close());
     return;
   }
+  errno = 0;
+  EXPECT_EQ(psnam_job_watch_window(nullptr, win), -1);
+  EXPECT_EQ(errno, EINVAL) << nam_strerror();
   ASSERT_EQ(psnam_job_watch_window(job_, win), 0) << nam_strerror();
   MPI_Win_fence(0, win);
   int what = PSNAM_JOB_GO_ON;

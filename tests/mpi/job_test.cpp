@@ -86,6 +86,17 @@ TEST_F(Jobs, WhatIsWrongIsSaidOnAllRanks) {
   EXPECT_NAM_FAILS(open("x", nullptr, MPI_COMM_NULL), kNoJob, EINVAL, "MPI_COMM_NULL");
   psnam_checkpoint_t foreign{};
   EXPECT_NAM_FAILS(open("x", &foreign), kNoJob, EINVAL, "are closed");
+  if (world_size() > 1) {
+    MPI_Comm half = MPI_COMM_NULL;
+    MPI_Comm_split(MPI_COMM_WORLD, world_rank() == 0 ? 0 : 1, 0, &half);
+    psnam_checkpoint_options_t of_half = PSNAM_CHECKPOINT_OPTIONS_INIT;
+    of_half.name = world_rank() == 0 ? "first" : "others";
+    psnam_checkpoint_t* const checkpoint = psnam_checkpoint_open(&of_half, half);
+    ASSERT_NE(checkpoint, nullptr) << nam_strerror();
+    EXPECT_NAM_FAILS(open("x", checkpoint), kNoJob, EINVAL, "of its checkpoints: they are of the same ranks");
+    EXPECT_EQ(psnam_checkpoint_remove(checkpoint), 0) << nam_strerror();
+    MPI_Comm_free(&half);
+  }
   psnam_job_options_t options = PSNAM_JOB_OPTIONS_INIT;
   options.bytes = 8;
   EXPECT_NAM_FAILS(psnam_job_open(&options, nullptr, MPI_COMM_WORLD), kNoJob, EPROTO, "options of 8 bytes");

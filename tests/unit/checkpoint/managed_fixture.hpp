@@ -2,11 +2,13 @@
 // of ranks and without MPI.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,7 +37,7 @@ class TeamOfThreads {
                                    .gather = gather,
                                    .minimum = minimum,
                                    .release = [](void*) {},
-                                   .exchange = nullptr}};
+                                   .exchange = exchange_parts}};
   }
 
   /// One rank makes no call any more: where the others still do, they fail.
@@ -51,7 +53,7 @@ class TeamOfThreads {
   };
   /// `look` sees what all have said, before anybody says anything else.
   template <class Look>
-  static int exchange(void* communicator, const void* mine, Look look) {
+  static int meet(void* communicator, const void* mine, Look look) {
     const auto& [team, rank] = *static_cast<Member*>(communicator);
     team->said_[static_cast<std::size_t>(rank)] = mine;
     team->barrier_.arrive_and_wait();
@@ -62,12 +64,12 @@ class TeamOfThreads {
   }
   static int broadcast(void* communicator, void* data, int bytes, int root) {
     const bool is_root = static_cast<Member*>(communicator)->rank == root;
-    return exchange(communicator, data, [&](const auto& said) {
+    return meet(communicator, data, [&](const auto& said) {
       if (!is_root) std::memcpy(data, said[static_cast<std::size_t>(root)], static_cast<std::size_t>(bytes));
     });
   }
   static int gather(void* communicator, const void* mine, void* all, int bytes) {
-    return exchange(communicator, mine, [&](const auto& said) {
+    return meet(communicator, mine, [&](const auto& said) {
       auto* to = static_cast<std::byte*>(all);
       for (const void* one : said) {
         std::memcpy(to, one, static_cast<std::size_t>(bytes));
@@ -77,11 +79,31 @@ class TeamOfThreads {
   }
   static int minimum(void* communicator, std::int64_t mine, std::int64_t* least) {
     std::int64_t found = mine;
-    const int done = exchange(communicator, &mine, [&](const auto& said) {
+    const int done = meet(communicator, &mine, [&](const auto& said) {
       for (const void* one : said) found = std::min(found, *static_cast<const std::int64_t*>(one));
     });
     *least = found;
     return done;
+  }
+
+  /// What one rank sends: to each rank its number of bytes, one after the other.
+  struct Sent {
+    const std::byte* bytes;
+    const int* counts;
+  };
+  static int exchange_parts(void* communicator, const void* send, const int* send_bytes, void* receive,
+                            const int* receive_bytes) {
+    const auto me = static_cast<std::size_t>(static_cast<Member*>(communicator)->rank);
+    const Sent mine{static_cast<const std::byte*>(send), send_bytes};
+    return meet(communicator, &mine, [&](const auto& said) {
+      auto* to = static_cast<std::byte*>(receive);
+      for (std::size_t one = 0; one < said.size(); ++one) {
+        const auto& [bytes, counts] = *static_cast<const Sent*>(said[one]);
+        EXPECT_EQ(counts[me], receive_bytes[one]);
+        const std::byte* const from = std::accumulate(counts, counts + me, bytes);
+        to = std::copy_n(from, counts[me], to);
+      }
+    });
   }
 
   std::vector<Member> members_;
@@ -117,6 +139,9 @@ struct JobOptions {
   std::uint32_t ranks = 2;
   std::uint32_t parities = 1;
   std::uint32_t set_size = 0;
+  bool partners = false;
+  bool or_older = false;
+  /// Of files; "RANK" in it becomes the rank's number.
   std::string folder = {};
   /// Data of a rank.
   std::function<std::size_t(std::uint32_t)> bytes = [](std::uint32_t rank) {
@@ -124,15 +149,22 @@ struct JobOptions {
   };
 };
 
+inline std::string folder_of(const JobOptions& options, std::uint32_t rank) {
+  std::string folder = options.folder;
+  if (const auto at = folder.find("RANK"); at != std::string::npos) folder.replace(at, 4, std::to_string(rank));
+  return folder;
+}
+
 inline Status run_rank(const Team& team, const std::shared_ptr<nam::Service>& store, const JobOptions& options,
                        const std::function<void(Rank&)>& body) {
   const auto number = static_cast<std::uint32_t>(team.rank());
   PSNAM_TRY(auto managed, Managed::open(team, store, store,
                                         {.name = "job",
                                          .parities = options.parities,
+                                         .partners = options.partners,
                                          .set_size = options.set_size,
-                                         .or_older = false,
-                                         .folder = options.folder,
+                                         .or_older = options.or_older,
+                                         .folder = folder_of(options, number),
                                          .timeout = std::chrono::seconds{60}}));
   Rank rank{number, std::move(managed), std::vector<std::byte>(options.bytes(number))};
   PSNAM_CHECK(rank.managed->add(1, rank.data));

@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "checkpoint/area_memory.hpp"
+#include "checkpoint/inventory.hpp"
 #include "checkpoint/names.hpp"
 #include "checkpoint/uses.hpp"
 #include "managed_fixture.hpp"
@@ -120,6 +121,67 @@ TEST_F(ManagedInAStore, IsOfOneJobAtATimeAndWhoLooksIsNone) {
   expect_job({.ranks = 2}, [](Rank& rank) { EXPECT_TRUE(rank.save(3)); });
   EXPECT_EQ(*count_jobs(store(), page->id), 0U);
   ASSERT_TRUE(store().close(use->use_id));
+}
+
+TEST_F(ManagedInAStore, WhoseCopiesAJobUsesIsNotRemovedWithoutItsPage) {
+  expect_job({.ranks = 2}, [&](Rank& rank) {
+    ASSERT_TRUE(rank.save(1));
+    if (rank.rank == 0) {
+      const auto page = store().find_allocation(series_name(::geteuid(), "job"));
+      ASSERT_TRUE(page) << page.error().message;
+      ASSERT_TRUE(store().free_allocation(page->id, false));
+      const auto inventory = Inventory::take(service(), {});
+      ASSERT_TRUE(inventory) << inventory.error().message;
+      ASSERT_EQ(inventory->series.size(), 1U);
+      EXPECT_EQ(inventory->series.front().jobs(), 1U);
+      EXPECT_FAILS(remove(inventory->series.front(), false), Code::busy, "is in use by a job");
+    }
+    ASSERT_TRUE(rank.managed->query());
+  });
+  const auto left = Inventory::take(service(), {});
+  ASSERT_TRUE(left) << left.error().message;
+  ASSERT_EQ(left->series.size(), 1U);
+  EXPECT_TRUE(*remove(left->series.front(), false));
+  expect_empty();
+}
+
+TEST_F(ManagedInAStore, RefusesRegionsThatNoMemoryHas) {
+  expect_job({.ranks = 2}, [](Rank& rank) {
+    std::byte place{};
+    constexpr std::size_t kHuge = std::size_t{1} << 61;
+    EXPECT_FAILS(rank.managed->add(2, {&place, ~std::size_t{0}}), Code::invalid_argument, "region 2");
+    EXPECT_TRUE(rank.managed->add(2, {&place, kHuge}));
+    EXPECT_FAILS(rank.managed->add(3, {&place, 2 * kHuge - 1}), Code::invalid_argument, "region 3");
+    const Status saved = rank.managed->save(0).status();
+    ASSERT_FALSE(saved);
+    EXPECT_FALSE(saved.error().message.empty());
+    EXPECT_TRUE(rank.managed->remove(2));
+    EXPECT_TRUE(rank.save(1));
+  });
+}
+
+TEST_F(ManagedInAStore, NobodysDataAreForgottenWhenPartsAreDividedAnew) {
+  const auto divided = [](Rank& rank, std::uint64_t first_has, std::vector<std::byte>& block) {
+    const std::uint64_t count = rank.rank == 0 ? first_has : 10 - first_has;
+    block.resize(count, std::byte{7});
+    return rank.managed->add(2, block,
+                             {.share = Share::part,
+                              .element_bytes = 1,
+                              .extents = {{.size = 10, .count = count, .first = rank.rank == 0 ? 0 : first_has}}});
+  };
+  expect_job({.ranks = 2}, [&](Rank& rank) {
+    std::vector<std::byte> block;
+    ASSERT_TRUE(divided(rank, 4, block));
+    ASSERT_TRUE(rank.save(1));
+  });
+  expect_job({.ranks = 2}, [&](Rank& rank) {
+    std::vector<std::byte> block;
+    ASSERT_TRUE(divided(rank, 5, block));
+    if (rank.rank == 1) {
+      ASSERT_TRUE(rank.managed->remove(1));
+    }
+    EXPECT_FAILS(rank.managed->restart(0), Code::size, "region 1 of 0 bytes was saved and is not registered");
+  });
 }
 
 using AreaInAStore = test::ManagedJobs;

@@ -105,6 +105,28 @@ TEST_F(SurveyOfTwoSets, ATotalLossIsNoFirstStart) {
   EXPECT_EQ(*survey().choose(1, false), kOld);
 }
 
+TEST_F(SurveyOfTwoSets, WhatASaveThatFailedHasLeftIsNotKept) {
+  EXPECT_EQ(survey().to_keep({}), kNew);
+  states_[1].parities = {kOld};
+  EXPECT_EQ(survey().newest(), kNew) << "all copies are there";
+  EXPECT_EQ(survey().to_keep({}), kOld) << "which the parity of both sets protects";
+  states_[3].confirmed = 2;
+  EXPECT_EQ(survey().to_keep({}), kNew) << "somebody was told that it is saved";
+  EXPECT_EQ(survey().to_keep(kNew), kOld) << "it is damaged beyond repair";
+  states_[3].confirmed = 0;
+  for (RankState& state : states_) state.copies = {VersionKey{}, kNew};
+  EXPECT_EQ(survey().to_keep({}), kNew) << "there is nothing else";
+}
+
+TEST_F(SurveyOfTwoSets, AVersionIsKeptForItsPartnersCopiesToo) {
+  series_.partner_of = {1, 2, 3, 3};
+  for (RankState& state : states_) state.partners = {kOld, kNew};
+  states_[3].partners = {};
+  EXPECT_EQ(survey().to_keep({}), kNew) << "rank 3 has no partner but itself";
+  states_[2].partners = {kOld, {}};
+  EXPECT_EQ(survey().to_keep({}), kOld);
+}
+
 TEST_F(SurveyOfTwoSets, TwoAttemptsAtOneNumberAreTwoVersions) {
   constexpr VersionKey kAgain{2, 30};
   states_[1].parities = {kAgain, kOld};

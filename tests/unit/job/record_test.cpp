@@ -79,6 +79,22 @@ TEST_F(RecordOfAJob, OthersMayAskOnlyWhereTheModeLetsThem) {
   }
 }
 
+TEST_F(RecordOfAJob, OneThatMayNotBeReadHidesNoOther) {
+  auto record = create();
+  ASSERT_NE(record, nullptr);
+  const std::shared_ptr<nam::Store> other = stranger();
+  auto hidden = Record::create(other, {.name = "hidden", .ranks = 1}, 0600, before_);
+  ASSERT_TRUE(hidden) << hidden.error().message;
+  ASSERT_TRUE((*hidden)->keep());
+  // Whose the store is is told of all records, and may look into his own.
+  const auto all = find_records(store());
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(all->size(), ::geteuid() == 0 ? 2U : 1U);
+  EXPECT_EQ(all->back().job, "work");
+  EXPECT_TRUE((*hidden)->remove());
+  EXPECT_TRUE(record->remove());
+}
+
 TEST_F(RecordOfAJob, ASecondJobOfTheNameIsRefused) {
   const auto record = create();
   ASSERT_NE(record, nullptr);
