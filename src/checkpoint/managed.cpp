@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "base/log.hpp"
 #include "checkpoint/pulled.hpp"
@@ -20,7 +21,7 @@ std::uint64_t now_ns() {
 }  // namespace
 
 Managed::~Managed() {
-  if (background_) background_->thread.join();
+  if (background_ && background_->thread.joinable()) background_->thread.join();
   await_file();
 }
 
@@ -215,11 +216,18 @@ Status Managed::start(std::uint64_t version) {
   PSNAM_CHECK(prepare_save(version));
   auto background = std::make_unique<Background>();
   Background& state = *background;
-  state.thread = std::thread{[this, &state] {
+  const auto work = [this, &state] {
     state.status = locally([this] { return carry_out(*round_); });
     state.complete.store(true, std::memory_order_release);
-  }};
+  };
   background_ = std::move(background);
+  try {
+    state.thread = std::thread{work};
+  } catch (const std::system_error& error) {
+    // The others have begun: what they wait for is done now.
+    log::warn("a version is saved without a thread of its own: {}", error.what());
+    work();
+  }
   return {};
 }
 
@@ -287,7 +295,7 @@ bool Managed::complete() const noexcept {
 
 Result<std::uint64_t> Managed::wait() {
   if (!background_) return Error{Code::request, "no version is being saved"};
-  background_->thread.join();
+  if (background_->thread.joinable()) background_->thread.join();
   Status mine = std::move(background_->status);
   background_.reset();
   return conclude(std::move(mine));
