@@ -188,6 +188,10 @@ Result<std::unique_ptr<SeriesPage>> SeriesPage::find(ServicePointer nam, const s
     if (record.error().code == Code::name_not_found) return std::unique_ptr<SeriesPage>{};
     return record.take_error();
   }
+  // User 0 may open it whosever it is; what another user put there is not believed.
+  if (record->uid != ::geteuid())
+    return Error{Code::access, fmt::format("what has the name of the checkpoints \"{}\" is of user {}: allocation {}",
+                                           name, record->uid, record->id)};
   PSNAM_TRY(const auto me, nam->user(0));
   PSNAM_TRY(nam::AllocationUse use,
             nam->open_allocation(record->id, record->challenge, nam::AccessRight::read_write, {&me, 1}));

@@ -123,6 +123,19 @@ TEST_F(ManagedInAStore, IsOfOneJobAtATimeAndWhoLooksIsNone) {
   ASSERT_TRUE(store().close(use->use_id));
 }
 
+TEST_F(ManagedInAStore, WhoseNameAnotherUserHasTakenIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only user 0 can make something for another one here";
+  nam::AllocationRequest request;
+  request.size_bytes = 4096;
+  request.kind = format::AllocationKind::checkpoint;
+  request.consistency = format::Consistency::persistent;
+  request.uid = 12345;
+  request.name = series_name(::geteuid(), "job", 0);
+  ASSERT_TRUE(store().allocate(request, {}));
+  const Status refused = test::run_job(service(), {.ranks = 2}, [](Rank&) { ADD_FAILURE() << "opened"; });
+  EXPECT_FAILS(refused, Code::access, "the checkpoints \"job\" is of user 12345");
+}
+
 TEST_F(ManagedInAStore, WhoseCopiesAJobUsesIsNotRemovedWithoutItsPage) {
   expect_job({.ranks = 2}, [&](Rank& rank) {
     ASSERT_TRUE(rank.save(1));
