@@ -65,7 +65,10 @@ std::unique_ptr<checkpoint::AreaRecords> area_records(std::vector<std::int32_t> 
   return std::make_unique<Records>(std::move(global_ranks));
 }
 
-Result<std::vector<AreaTicket>> find_areas(const ServicePointer& nam, const WantedSet& wanted) {
+namespace {
+
+/// Code::busy if there are sets, and all of them are in use; Code::name_not_found if there are none.
+Result<std::vector<AreaTicket>> find_areas_once(const ServicePointer& nam, const WantedSet& wanted) {
   // What a job that was killed had in use is not in use.
   PSNAM_CHECK(checkpoint::release_leftovers(*nam));
   PSNAM_TRY(const auto reports, nam->allocations());
@@ -103,12 +106,22 @@ Result<std::vector<AreaTicket>> find_areas(const ServicePointer& nam, const Want
   }
   const auto newest = std::ranges::max_element(sets, {}, [](const auto& entry) { return entry.second.taken_ns; });
   if (newest == sets.end())
-    return Error{Code::name_not_found,
+    return Error{in_use != 0 ? Code::busy : Code::name_not_found,
                  fmt::format("user {} has no set of checkpoints{} of {} processes here that is not in use ({} of them "
                              "are in use, {} are other sets)",
                              ::geteuid(), wanted.name.empty() ? "" : fmt::format(" \"{}\"", wanted.name), wanted.ranks,
                              in_use, of_others)};
   return std::move(newest->second.areas);
+}
+
+}  // namespace
+
+Result<std::vector<AreaTicket>> find_areas(const ServicePointer& nam, const WantedSet& wanted) {
+  auto found = checkpoint::when_let_go([&] { return find_areas_once(nam, wanted); });
+  if (found || found.error().code != Code::busy) return found;
+  Error error = found.take_error();
+  error.code = Code::name_not_found;
+  return error;
 }
 
 }  // namespace psnam::capi

@@ -181,27 +181,30 @@ Result<Series> decode_series(std::span<const std::byte> page) {
 }
 
 Result<std::unique_ptr<SeriesPage>> SeriesPage::find(ServicePointer nam, const std::string& name, int index) {
-  // What a job that was killed had in use is not in use.
-  PSNAM_CHECK(release_leftovers(*nam));
-  auto record = nam->find_allocation(series_name(::geteuid(), name, index));
-  if (!record) {
-    if (record.error().code == Code::name_not_found) return std::unique_ptr<SeriesPage>{};
-    return record.take_error();
-  }
-  // User 0 may open it whosever it is; what another user put there is not believed.
-  if (record->uid != ::geteuid())
-    return Error{Code::access, fmt::format("what has the name of the checkpoints \"{}\" is of user {}: allocation {}",
-                                           name, record->uid, record->id)};
-  PSNAM_TRY(const auto me, nam->user(0));
-  PSNAM_TRY(nam::AllocationUse use,
-            nam->open_allocation(record->id, record->challenge, nam::AccessRight::read_write, {&me, 1}));
-  std::unique_ptr<SeriesPage> page{new SeriesPage{nam, std::move(use), index}};
-  PSNAM_TRY(const std::size_t jobs, count_jobs(*nam, record->id));
-  if (jobs > 1)
-    return Error{Code::busy, fmt::format("the series of checkpoints \"{}\" is in use by another job", name)};
-  PSNAM_TRY(const auto bytes, page->read());
-  PSNAM_TRY(page->series_, decode_series(bytes));
-  return page;
+  const auto find_once = [&]() -> Result<std::unique_ptr<SeriesPage>> {
+    // What a job that was killed had in use is not in use.
+    PSNAM_CHECK(release_leftovers(*nam));
+    auto record = nam->find_allocation(series_name(::geteuid(), name, index));
+    if (!record) {
+      if (record.error().code == Code::name_not_found) return std::unique_ptr<SeriesPage>{};
+      return record.take_error();
+    }
+    // User 0 may open it whosever it is; what another user put there is not believed.
+    if (record->uid != ::geteuid())
+      return Error{Code::access, fmt::format("what has the name of the checkpoints \"{}\" is of user {}: allocation {}",
+                                             name, record->uid, record->id)};
+    PSNAM_TRY(const auto me, nam->user(0));
+    PSNAM_TRY(nam::AllocationUse use,
+              nam->open_allocation(record->id, record->challenge, nam::AccessRight::read_write, {&me, 1}));
+    std::unique_ptr<SeriesPage> page{new SeriesPage{nam, std::move(use), index}};
+    PSNAM_TRY(const std::size_t jobs, count_jobs(*nam, record->id));
+    if (jobs > 1)
+      return Error{Code::busy, fmt::format("the series of checkpoints \"{}\" is in use by another job", name)};
+    PSNAM_TRY(const auto bytes, page->read());
+    PSNAM_TRY(page->series_, decode_series(bytes));
+    return page;
+  };
+  return when_let_go(find_once);
 }
 
 Result<std::unique_ptr<SeriesPage>> SeriesPage::create(ServicePointer nam, Series series, int index) {

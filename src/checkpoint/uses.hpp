@@ -1,7 +1,10 @@
 // Who has a part of a series or set in use: jobs, of which there is one at a time, and people who only look.
 #pragma once
 
+#include <poll.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 
@@ -18,6 +21,21 @@ inline Status release_leftovers(nam::Service& nam) {
   auto collected = nam.collect();
   if (!collected && collected.error().code != Code::access) return collected.take_error();
   return {};
+}
+
+/// Does `attempt` again, for a while, as long as it says Code::busy. A manager hears of the death of a client when its
+/// connection closes, and ends what it had in use after that; the next job may be there before.
+template <class Attempt>
+auto when_let_go(Attempt attempt) -> decltype(attempt()) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kLongestPause{100};
+  constexpr std::chrono::seconds kLimit{2};
+  const Clock::time_point until = Clock::now() + kLimit;
+  for (std::chrono::milliseconds pause{5};; pause = std::min(2 * pause, kLongestPause)) {
+    auto result = attempt();
+    if (result || result.error().code != Code::busy || Clock::now() >= until) return result;
+    ::poll(nullptr, 0, static_cast<int>(pause.count()));
+  }
 }
 
 /// Uses by jobs.
