@@ -95,16 +95,18 @@ Status Membership::tell() {
 
 Status Membership::settle() {
   bool all = false;
-  std::set<std::uint64_t> left;
+  std::set<std::uint64_t> asked = std::exchange(again_, {});
   {
     const std::lock_guard lock{mutex_};
     all = std::exchange(look_at_all_, false);
-    left.swap(left_);
+    // The last request of a session that ended here may be on its way to the home still: these are asked about twice.
+    again_ = std::exchange(left_, {});
   }
-  if (!all && left.empty()) return {};
+  asked.insert(again_.begin(), again_.end());
+  if (!all && asked.empty()) return {};
   const auto look = [&]() -> Status {
     PSNAM_TRY(auto parts, store_.idle_parts_of(place_.manager));
-    if (!all) std::erase_if(parts, [&](const auto& part) { return !part.in_doubt || !left.contains(part.id); });
+    if (!all) std::erase_if(parts, [&](const auto& part) { return !asked.contains(part.id); });
     for (std::span<const format::WindowRecord> rest{parts}; !rest.empty();) {
       const std::size_t some = std::min(rest.size(), kWindowsAtATime);
       PSNAM_CHECK(settle(rest.first(some)));
@@ -132,6 +134,8 @@ Status Membership::settle(std::span<const format::WindowRecord> parts) {
       PSNAM_CHECK(store_.set_consistency(parts[i].id, format::Consistency::volatile_, false).status());
     } else if (fate == WindowFate::kept && parts[i].in_doubt) {
       PSNAM_CHECK(store_.set_consistency(parts[i].id, format::Consistency::persistent, false).status());
+    } else if (fate == WindowFate::undecided) {
+      again_.insert(parts[i].id);
     }
   }
   return store_.collect().status();

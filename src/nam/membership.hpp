@@ -35,7 +35,7 @@ class Membership {
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
-  /// A session has left these windows: parts among them that are in doubt may have nobody left who settles them.
+  /// A session has left these windows: parts among them may have nobody left who settles or removes them.
   void left(const std::set<std::uint64_t>& windows);
 
  private:
@@ -52,9 +52,10 @@ class Membership {
   const MembershipOptions options_;
   std::shared_ptr<ClientLink> link_;  ///< null until the manager has answered once
   NamPlace place_;
-  std::uint64_t session_ = 0;  ///< in which it has joined
-  std::string complaint_;      ///< that was logged last
-  std::mutex mutex_;           ///< for what follows
+  std::uint64_t session_ = 0;      ///< in which it has joined
+  std::string complaint_;          ///< that was logged last
+  std::set<std::uint64_t> again_;  ///< windows to be asked about with the next sign of life
+  std::mutex mutex_;               ///< for what follows
   std::condition_variable changed_;
   bool stopping_ = false;
   bool look_at_all_ = true;
