@@ -3,15 +3,13 @@ committed last. With a manager its memory is reached over the fabric, so that it
 parity.py PROGRAM STORE_TOOL [KILLS [SEED [NAMD]]]"""
 
 import collections
-import os
 import random
-import struct
 import sys
 import threading
 import time
 
 from jobs import Site
-from victims import kill_all, without_missed_members
+from victims import Board, kill_all, without_missed_members
 
 RANKS = 3
 LIMIT_S = 60
@@ -19,29 +17,8 @@ PHASES = ("idle", "restart", "checkpoint")
 PAUSE = threading.Event()  # that nobody sets
 
 
-class Board:
-    def __init__(self, folder):
-        self.file = os.path.join(folder, "board")
-        with open(self.file, "wb") as file:
-            file.write(bytes(40))
-
-    def words(self):
-        with open(self.file, "rb") as file:
-            return struct.unpack("10I", file.read(40))
-
-    committed = property(lambda self: self.words()[0])
-    restored = property(lambda self: self.words()[1])
-    pids = property(lambda self: self.words()[2 : 2 + RANKS])
-    phases = property(lambda self: self.words()[6 : 6 + RANKS])
-
-    def begin_job(self):
-        words = self.words()
-        with open(self.file, "r+b") as file:
-            file.write(struct.pack("10I", *words[:2], *([0] * 8)))
-
-
 def program(victim, board, rounds, lost, parities):
-    return [victim, "--gtest_filter=Parity.SavesUntilItIsKilled", f"board={board.file}", f"rounds={rounds}", f"lost={lost}", f"parities={parities}"]
+    return [victim, "--gtest_filter=Parity.SavesUntilItIsKilled", f"board={board.path}", f"rounds={rounds}", f"lost={lost}", f"parities={parities}"]
 
 
 def kill_once(site, board, victim, rng, parities):
@@ -79,7 +56,7 @@ def main(victim, store_tool, kills="20", seed="20261126", namd=None):
     rng = random.Random(int(seed))
     for parities in (1, 2):
         with Site(namd=namd, paths=("fabric", "mixed")[parities - 1] if namd else None) as site:
-            board = Board(site.folder)
+            board = Board(site.folder, RANKS)
             died_in = collections.Counter(kill_once(site, board, victim, rng, parities) for _ in range(int(kills) // 2))
             board.begin_job()
             restored = board.restored

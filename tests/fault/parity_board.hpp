@@ -13,16 +13,18 @@
 
 namespace psnam::test {
 
-enum class ParityPhase : std::uint32_t { idle = 0, restart = 1, checkpoint = 2 };
+/// `commit`: the end of a version is heard, and partners get their copies.
+enum class ParityPhase : std::uint32_t { idle = 0, restart = 1, checkpoint = 2, commit = 3 };
 
-/// Read by parity.py: ten 32-bit words.
+/// Read by victims.py: eleven 32-bit words.
 struct ParityBoard {
   std::atomic<std::uint32_t> committed;  ///< the newest version that rank 0 was told of
   std::atomic<std::uint32_t> restored;   ///< jobs that have got their data back
   std::atomic<std::uint32_t> pid[4];
   std::atomic<std::uint32_t> phase[4];
+  std::atomic<std::uint32_t> begun;  ///< the newest version that was begun
 };
-static_assert(sizeof(ParityBoard) == 40);
+static_assert(sizeof(ParityBoard) == 44);
 
 [[nodiscard]] inline ParityBoard* open_parity_board(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
