@@ -1,4 +1,7 @@
+// Each member that is free takes the next stripe, reads all of it, and writes its parity and checksums.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "parity/joining.hpp"
 #include "parity/mapped.hpp"
