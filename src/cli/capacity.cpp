@@ -56,6 +56,8 @@ Result<Outcome> show_capacity(const Invocation& invocation, const std::string& s
         .member("store", invocation.place())
         .member("capacity_bytes", summary.capacity_bytes)
         .member("reserved_bytes", summary.reserved_bytes)
+        .member("catalog_bytes", summary.catalog_bytes)
+        .member("catalog_limit_bytes", summary.catalog_limit_bytes)
         .member("free_standing_allocations", granted.allocations)
         .member("free_standing_bytes", granted.bytes)
         .member("free_standing_taken_bytes", granted.taken_bytes)

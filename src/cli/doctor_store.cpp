@@ -52,6 +52,18 @@ void examine_room(const nam::StoreSummary& summary, Diagnosis& diagnosis) {
     diagnosis.push_back({Verdict::good, "store", system});
 }
 
+/// As a manager of an earlier version says nothing of it, it may have no limit.
+void examine_catalog(const nam::StoreSummary& summary, Diagnosis& diagnosis) {
+  const std::uint64_t limit = summary.catalog_limit_bytes;
+  if (limit == 0) return;
+  const std::string text = fmt::format("records take {} of {}", size_text(summary.catalog_bytes), size_text(limit));
+  if (is_little(limit - std::min(summary.catalog_bytes, limit), limit))
+    diagnosis.push_back({Verdict::wrong, "store", text,
+                         "remove windows and allocations, or let a manager have more by its setting catalog"});
+  else
+    diagnosis.push_back({Verdict::good, "store", text});
+}
+
 /// What is in the allocation `id`, for a sentence: "window a, window 12".
 std::string inhabitants_of(std::uint64_t id, const Contents& contents) {
   std::vector<std::string> names;
@@ -129,6 +141,7 @@ void examine_service(nam::Service& service, const std::string& subject, Diagnosi
                        fmt::format("{} on {}: {}, used by {}", subject, summary->host,
                                    count_text(summary->windows, "window"), count_text(summary->uses, "job"))});
   examine_room(*summary, diagnosis);
+  examine_catalog(*summary, diagnosis);
   examine_objects(service, diagnosis);
   examine_contents(service, diagnosis);
 }

@@ -16,7 +16,7 @@ Parsed parse_command_line(int argc, const char* const* argv) {
       ->type_name("FILE");
   app.add_flag("--check-config", parsed.command_line.check_only,
                "only say whether the settings are right, by the status");
-  app.footer("In the file: name = value, one a line. SIGHUP rereads quotas, max-objects and log.");
+  app.footer("In the file: name = value, one a line. SIGHUP rereads quotas, max-objects, catalog and log.");
   std::vector<std::vector<std::string>> values(setting_table().size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     const SettingRow& row = setting_table()[i];

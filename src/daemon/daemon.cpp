@@ -159,9 +159,10 @@ void Daemon::reread() {
     // With what runs, not with the reading before this one.
     const auto waiting = waiting_for_restart(loaded_.file, loaded->file);
     if (!waiting.empty()) log::warn("changed, but counts only after a restart: {}", fmt::join(waiting, ", "));
-    log::info("settings read again: quota {}, quota-objects {}, max-objects {}, {} users with their own",
-              limit_text(loaded->settings.quota_bytes, " bytes"), limit_text(loaded->settings.quota_objects, ""),
-              limit_text(loaded->settings.max_objects, ""), loaded->settings.users.size());
+    log::info(
+        "settings read again: quota {}, quota-objects {}, max-objects {}, catalog {} bytes, {} users with their own",
+        limit_text(loaded->settings.quota_bytes, " bytes"), limit_text(loaded->settings.quota_objects, ""),
+        limit_text(loaded->settings.max_objects, ""), loaded->settings.catalog_bytes, loaded->settings.users.size());
   }
   notify_ready(description());
 }

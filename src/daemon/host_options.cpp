@@ -51,6 +51,7 @@ nam::Limits limits(const Settings& settings) {
   limits.user_bytes = limit(settings.quota_bytes);
   limits.user_objects = limit(settings.quota_objects);
   limits.objects = limit(settings.max_objects);
+  limits.catalog_bytes = settings.catalog_bytes;
   for (const auto& [uid, user] : settings.users)
     if (user.quota_bytes) limits.bytes_of_user[uid] = *user.quota_bytes;
   return limits;

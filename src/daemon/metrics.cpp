@@ -49,6 +49,9 @@ constexpr std::array kRows{
     Row{"namd_file_system_bytes", Kind::gauge, "Size of the store's file system.", &Statistics::file_system_bytes},
     Row{"namd_file_system_free_bytes", Kind::gauge, "Free bytes of the store's file system.",
         &Statistics::file_system_free_bytes},
+    Row{"namd_catalog_bytes", Kind::gauge, "What the store's records take.", &Statistics::catalog_bytes},
+    Row{"namd_catalog_limit_bytes", Kind::gauge, "How much the store's records may take.",
+        &Statistics::catalog_limit_bytes},
     Row{"namd_start_time_seconds", Kind::gauge, "When the daemon began, since 1970.", &Statistics::began_unix_seconds},
 };
 

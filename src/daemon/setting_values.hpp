@@ -53,6 +53,16 @@ Status set_bytes(Settings& settings, std::string_view subject, std::string_view 
   return {};
 }
 
+template <auto Member, std::uint64_t Least, std::uint64_t Most>
+Status set_bytes_within(Settings& settings, std::string_view subject, std::string_view value) {
+  PSNAM_TRY(const std::uint64_t bytes, parse_bytes(subject, value));
+  if (bytes < Least || bytes > Most)
+    return Error{Code::invalid_argument,
+                 fmt::format("{} = \"{}\": must be from {} to {} bytes", subject, value, Least, Most)};
+  settings.*Member = bytes;
+  return {};
+}
+
 /// Bytes, or "none".
 inline Result<std::uint64_t> parse_limit(std::string_view subject, std::string_view value) {
   if (value == "none") return kNoLimit;

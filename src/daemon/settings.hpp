@@ -15,12 +15,16 @@
 
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "nam/catalog.hpp"
 #include "nam/control/address.hpp"
 #include "nam/control/auth.hpp"
 
 namespace psnam::daemon {
 
 inline constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+inline constexpr std::uint64_t kLeastCatalogBytes = nam::Catalog::kLeastLimitBytes;
+inline constexpr std::uint64_t kMostCatalogBytes = nam::Catalog::kLimitBytes;
 
 /// How much one user may hold. Absent: as for everybody.
 struct UserLimit {
@@ -38,6 +42,7 @@ struct Settings {
   std::uint64_t quota_bytes = kNoLimit;
   std::uint64_t quota_objects = kNoLimit;
   std::uint64_t max_objects = kNoLimit;
+  std::uint64_t catalog_bytes = kMostCatalogBytes;
   std::map<std::uint32_t, UserLimit> users;
   nam::control::AuthPolicy auth;
   bool huge_pages = false;

@@ -399,6 +399,8 @@ struct Summary {
   allocations @8 :UInt64;
   uses @9 :UInt64;
   services @10 :UInt64;
+  catalogBytes @11 :UInt64;
+  catalogLimitBytes @12 :UInt64;
 }
 
 struct Collected {

@@ -33,6 +33,8 @@ struct Statistics {
   users @24 :List(User);
   sessions @25 :List(Session);
   nams @26 :List(Nam);
+  catalogBytes @27 :UInt64;
+  catalogLimitBytes @28 :UInt64;
 
   struct Requests {
     kind @0 :Text;

@@ -23,6 +23,7 @@ struct Limits {
   std::map<std::uint32_t, std::uint64_t> bytes_of_user = {};  ///< instead, for some
   std::optional<std::uint64_t> user_objects = {};             ///< windows, allocations and segments of a user
   std::optional<std::uint64_t> objects = {};                  ///< of all users together
+  std::optional<std::uint64_t> catalog_bytes = {};            ///< of records: Catalog::set_limit(); its default if none
 };
 
 /// Adds up what records say, for who has no sums to go on from.

@@ -41,10 +41,6 @@ constexpr std::array<TableSpec, 14> kTables{{
 constexpr std::size_t kFormerTables = 12;
 static_assert(kTables.size() <= Environment::kMaxTables);
 
-// A removal writes new copies of the pages it changes: about four levels of fourteen tables, twice, since the next
-// transaction cannot use the pages of the last one yet. The rest is for what several processes do at once.
-constexpr std::uint64_t kHeadroomBytes = std::uint64_t{1} << 20;
-
 constexpr std::size_t index(Table table) noexcept { return static_cast<std::size_t>(table); }
 
 std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
@@ -123,7 +119,7 @@ Status Catalog::make(const Folder& folder, const format::StoreRecord& record) {
   return {};
 }
 
-Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder, std::size_t map_bytes) {
+Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder) {
   PSNAM_CHECK(prepare_lock_file(folder));
   // The store's record says which version the catalog has, and with that which tables there are.
   const std::span<const TableSpec> tables{kTables};
@@ -132,7 +128,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const Folder& folder, std::size_t
                                                  .tables = tables.first(1),
                                                  .locking = true,
                                                  .durable = !folder.in_memory(),
-                                                 .map_bytes = map_bytes},
+                                                 .map_bytes = kMapBytes},
                                                 false));
   std::unique_ptr<Catalog> catalog{new Catalog{std::move(environment)}};
   PSNAM_TRY(const bool former, catalog->is_former());
@@ -152,44 +148,7 @@ Result<CatalogTransaction> Catalog::read() {
   return CatalogTransaction{std::move(transaction), shown()};
 }
 
-Result<CatalogTransaction> Catalog::write() {
-  PSNAM_TRY(Transaction transaction, environment_->begin_write());
-  return CatalogTransaction{std::move(transaction), shown()};
-}
-
 Status Catalog::settle() { return environment_->begin_write().status(); }
-
-/// The file has grown to its limit, or nearly; what matters is how much of it is free again.
-Status Catalog::require_pages(std::uint64_t used, std::uint64_t more) {
-  PSNAM_TRY(const std::uint64_t free, environment_->free_bytes());
-  const std::uint64_t left = environment_->map_bytes() - std::min(used, environment_->map_bytes()) + free;
-  if (left >= more) return {};
-  return Error{Code::no_memory,
-               fmt::format("{} is full: it has {} of at most {} bytes left, and {} are wanted; windows and allocations "
-                           "have to be removed first",
-                           shown(), left, environment_->map_bytes(), more)};
-}
-
-Status Catalog::require_room(std::uint64_t bytes) {
-  PSNAM_TRY(const std::uint64_t used, environment_->used_bytes());
-  const std::uint64_t more = kHeadroomBytes + 2 * bytes;
-  if (more > environment_->map_bytes() - std::min(used, environment_->map_bytes())) return require_pages(used, more);
-  const std::uint64_t wanted = used + more;
-  if (wanted <= set_aside_end_.load(std::memory_order_relaxed)) return {};
-  PSNAM_TRY(const int fd, environment_->descriptor());
-  // Twice the headroom when there is plenty, so that the next calls need not ask the system.
-  for (const std::uint64_t end : {wanted + kHeadroomBytes, wanted}) {
-    int rc = 0;
-    do rc = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(end));
-    while (rc != 0 && errno == EINTR);
-    // Where the file system cannot set memory aside, it is taken when it is written, and LMDB reports what fails.
-    if (rc == 0 || errno == EOPNOTSUPP) {
-      set_aside_end_.store(end, std::memory_order_relaxed);
-      return {};
-    }
-  }
-  return system_error(fmt::format("{}: setting {} bytes aside", shown(), wanted), errno);
-}
 
 template <class Record>
 Result<Record> CatalogTransaction::decoded(Result<Record> record) const {

@@ -163,25 +163,39 @@ class CatalogExtents final : public segments::ExtentTable {
   CatalogTransaction& catalog_;
 };
 
+/// What a change is for. Where room is short, what is new is refused first, then the use of what is there, without
+/// which much of it could not be removed; a removal is never refused.
+enum class Purpose : std::uint8_t { creation, use, removal };
+
 /// Thread-safe; see Environment for what a forked child may do.
 class Catalog {
  public:
-  /// Room for several million objects. It is address space; the file takes what its records need.
-  static constexpr std::size_t kMapBytes = std::size_t{8} << 30;
+  /// Of records, by default: room for several million objects.
+  static constexpr std::uint64_t kLimitBytes = std::uint64_t{8} << 30;
+  static constexpr std::uint64_t kLeastLimitBytes = std::uint64_t{1} << 20;
+  /// With what uses and removals take beyond the largest limit. It is address space; the file takes what its records
+  /// need.
+  static constexpr std::size_t kMapBytes = kLimitBytes + kLimitBytes / 8;
 
   [[nodiscard]] static Result<bool> exists(const Folder& folder);
   /// Makes the catalog of a new store; it appears whole or not at all. The caller holds the folder's lock.
   static Status make(const Folder& folder, const format::StoreRecord& record);
   /// The caller holds the folder's lock. A catalog of the former version is made one of this version, for ever: who has
-  /// it open with a library of that version fails from then on. The file never has more than `map_bytes`, which is the
-  /// same for all processes.
-  static Result<std::unique_ptr<Catalog>> open(const Folder& folder, std::size_t map_bytes = kMapBytes);
+  /// it open with a library of that version fails from then on.
+  static Result<std::unique_ptr<Catalog>> open(const Folder& folder);
 
   [[nodiscard]] Result<CatalogTransaction> read();
-  [[nodiscard]] Result<CatalogTransaction> write();
-  /// Has the file system set memory aside for `bytes` of new records and for what it takes to remove records later, so
-  /// that neither a full file system nor a full catalog ever hinders a removal. Code::no_memory.
-  [[nodiscard]] Status require_room(std::uint64_t bytes);
+  /// A change that makes up to `bytes` of new records. Unless it is a removal, there has to be room for it within the
+  /// limit (for uses, within a sixteenth more, and 1 MiB at least), and the file system sets memory aside for it and
+  /// for later removals. Looked at when all other writers have committed, so that no number of them uses up what
+  /// removals need. Code::no_memory.
+  [[nodiscard]] Result<CatalogTransaction> write(Purpose purpose, std::uint64_t bytes = 0);
+  /// How much the records may take, of this Catalog from now on: kLeastLimitBytes to kLimitBytes. What is there stays,
+  /// even if it is more.
+  [[nodiscard]] Status set_limit(std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t limit_bytes() const noexcept { return limit_bytes_.load(std::memory_order_relaxed); }
+  /// What the records take, in whole pages.
+  [[nodiscard]] Result<std::uint64_t> taken_bytes();
   /// Makes the last commit visible to readers where its writer was killed after the commit and before it could say so:
   /// LMDB leaves that to the next writer, and until then readers see the state before.
   [[nodiscard]] Status settle();
@@ -191,10 +205,12 @@ class Catalog {
  private:
   [[nodiscard]] Result<bool> is_former();
   [[nodiscard]] Status upgrade();
-  [[nodiscard]] Status require_pages(std::uint64_t used, std::uint64_t more);
+  [[nodiscard]] Status require_room(Purpose purpose, std::uint64_t bytes);
+  [[nodiscard]] Status set_aside(std::uint64_t end);
   explicit Catalog(std::unique_ptr<Environment> environment) noexcept : environment_{std::move(environment)} {}
 
   std::unique_ptr<Environment> environment_;
+  std::atomic<std::uint64_t> limit_bytes_{kLimitBytes};
   std::atomic<std::uint64_t> set_aside_end_{0};  // of the data file, in bytes
 };
 

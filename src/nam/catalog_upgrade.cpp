@@ -28,7 +28,7 @@ Result<bool> Catalog::is_former() {
 }
 
 Status Catalog::upgrade() {
-  PSNAM_TRY(CatalogTransaction transaction, write());
+  PSNAM_TRY(CatalogTransaction transaction, write(Purpose::removal));
   for (const Table table : kRecords) {
     const auto place = static_cast<std::size_t>(table);
     std::vector<std::pair<std::vector<std::byte>, std::vector<std::byte>>> rows;

@@ -37,6 +37,8 @@ void add_summary(const StoreSummary& summary, Statistics& statistics) {
   statistics.reserved_bytes = summary.reserved_bytes;
   statistics.file_system_bytes = summary.file_system_bytes;
   statistics.file_system_free_bytes = summary.file_system_free_bytes;
+  statistics.catalog_bytes = summary.catalog_bytes;
+  statistics.catalog_limit_bytes = summary.catalog_limit_bytes;
   statistics.nams.push_back({.index = 0,
                              .store = summary.id,
                              .name = summary.host,

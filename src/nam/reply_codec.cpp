@@ -201,6 +201,8 @@ void put(Builder out, const StoreSummary& from) {
   to.setAllocations(from.allocations);
   to.setUses(from.uses);
   to.setServices(from.services);
+  to.setCatalogBytes(from.catalog_bytes);
+  to.setCatalogLimitBytes(from.catalog_limit_bytes);
 }
 StoreSummary get(schema::Summary::Reader in, Fields& fields) {
   StoreSummary to;
@@ -217,6 +219,8 @@ StoreSummary get(schema::Summary::Reader in, Fields& fields) {
   to.allocations = in.getAllocations();
   to.uses = in.getUses();
   to.services = in.getServices();
+  to.catalog_bytes = in.getCatalogBytes();
+  to.catalog_limit_bytes = in.getCatalogLimitBytes();
   return to;
 }
 

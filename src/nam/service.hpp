@@ -273,6 +273,8 @@ struct StoreSummary {
   std::uint64_t file_system_bytes = 0;
   std::uint64_t file_system_free_bytes = 0;
   std::uint64_t windows = 0, allocations = 0, uses = 0, services = 0;
+  std::uint64_t catalog_bytes = 0;  ///< of the records of all these
+  std::uint64_t catalog_limit_bytes = 0;
 };
 
 struct Collected {

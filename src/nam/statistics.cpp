@@ -46,6 +46,8 @@ void put_numbers(wire::Statistics::Builder out, const Statistics& in) {
   out.setReservedBytes(in.reserved_bytes);
   out.setFileSystemBytes(in.file_system_bytes);
   out.setFileSystemFreeBytes(in.file_system_free_bytes);
+  out.setCatalogBytes(in.catalog_bytes);
+  out.setCatalogLimitBytes(in.catalog_limit_bytes);
 }
 
 void get_numbers(wire::Statistics::Reader in, Statistics& out) {
@@ -71,6 +73,8 @@ void get_numbers(wire::Statistics::Reader in, Statistics& out) {
   out.reserved_bytes = in.getReservedBytes();
   out.file_system_bytes = in.getFileSystemBytes();
   out.file_system_free_bytes = in.getFileSystemFreeBytes();
+  out.catalog_bytes = in.getCatalogBytes();
+  out.catalog_limit_bytes = in.getCatalogLimitBytes();
 }
 
 void put(wire::Statistics::Requests::Builder out, const RequestStatistics& in) {

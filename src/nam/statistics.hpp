@@ -92,6 +92,8 @@ struct Statistics {
   std::uint64_t reserved_bytes = 0;
   std::uint64_t file_system_bytes = 0;
   std::uint64_t file_system_free_bytes = 0;
+  std::uint64_t catalog_bytes = 0;  ///< of the store's records
+  std::uint64_t catalog_limit_bytes = 0;
   std::vector<RequestStatistics> requests;
   std::vector<RefusalStatistics> refusals;
   std::vector<UserStatistics> users;

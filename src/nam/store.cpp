@@ -107,9 +107,12 @@ Collected Store::released_at_open() const { return impl_->released_at_open; }
 
 Result<StoreSummary> Store::summary() {
   PSNAM_TRY(const FileSystemRoom room, impl_->folder.room());
+  PSNAM_TRY(const std::uint64_t catalog_bytes, impl_->catalog->taken_bytes());
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(const format::StoreRecord record, transaction.store());
   StoreSummary summary;
+  summary.catalog_bytes = catalog_bytes;
+  summary.catalog_limit_bytes = impl_->catalog->limit_bytes();
   summary.id = record.store;
   summary.host = record.host;
   summary.folder = impl_->folder.path();
@@ -130,7 +133,7 @@ Status Store::Impl::set_capacity(std::uint64_t bytes) {
     return Error{Code::invalid_argument,
                  fmt::format("a capacity of {} bytes: the file system of {} has {}, the capacity is between 1 and that",
                              bytes, folder.path().string(), room.total_bytes)};
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write(Purpose::removal));
   PSNAM_TRY(format::StoreRecord record, transaction.store());
   record.capacity_bytes = bytes;
   PSNAM_CHECK(transaction.put(record));
@@ -146,6 +149,7 @@ Status Store::set_capacity(std::uint64_t bytes) {
 Status Store::set_limits(Limits limits) {
   PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_CHECK(rights.require_administrator("set limits for", impl_->folder.path().string()));
+  PSNAM_CHECK(impl_->catalog->set_limit(limits.catalog_bytes.value_or(Catalog::kLimitBytes)));
   if (limits.capacity_bytes != 0) PSNAM_CHECK(impl_->set_capacity(limits.capacity_bytes));
   auto next = std::make_shared<const Limits>(std::move(limits));
   const std::lock_guard guard{impl_->limits_mutex};

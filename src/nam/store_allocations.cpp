@@ -63,8 +63,8 @@ Result<AllocationReport> report_of(CatalogTransaction& transaction, format::Allo
 
 Result<AllocationUse> Store::Impl::record_allocation(const AllocationRequest& request, const Caller& caller,
                                                      std::span<const format::ProcessIdentity> users) {
-  PSNAM_CHECK(catalog->require_room(request.name.size() + users.size_bytes()));
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction,
+            catalog->write(Purpose::creation, request.name.size() + users.size_bytes()));
   if (!request.name.empty()) {
     PSNAM_TRY(const auto taken, transaction.allocation_called(request.name));
     if (taken) return name_taken(request.name, folder);
@@ -130,8 +130,8 @@ Result<AllocationUse> Store::allocate(const AllocationRequest& request,
 
 Status Store::Impl::change_consistency(std::uint64_t allocation_id, format::Consistency consistency,
                                        const Rights& rights, std::uint64_t use_to_end) {
-  if (consistency == format::Consistency::persistent) PSNAM_CHECK(catalog->require_room(0));
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  const bool lasting = consistency == format::Consistency::persistent;
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write(lasting ? Purpose::use : Purpose::removal));
   PSNAM_CHECK(living_allocation(transaction, allocation_id, folder).status());
   PSNAM_TRY(Object object, own_allocation(transaction, allocation_id, rights.caller(), folder));
   format::AllocationRecord& allocation = *object.allocation;
@@ -165,16 +165,19 @@ Result<AllocationUse> Store::open_allocation(std::uint64_t id, std::optional<std
   if (users.empty()) return Error{Code::invalid_argument, "an allocation is used by at least one process"};
   PSNAM_CHECK(impl_->check_users(users));
   PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_CHECK(impl_->catalog->require_room(users.size_bytes()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
-  PSNAM_TRY(format::AllocationRecord allocation, living_allocation(transaction, id, impl_->folder));
-  PSNAM_CHECK(require_access(allocation, right, rights.caller()));
-  if (challenge && *challenge != allocation.challenge)
-    return Error{Code::access, fmt::format("{:016x} is not the challenge of the allocation {}", *challenge, id)};
-  PSNAM_TRY(const std::uint64_t use_id, impl_->record_use(transaction, owner_of(allocation), users));
-  PSNAM_CHECK(transaction.commit());
-  PSNAM_CHECK(impl_->entered(use_id, users));
-  return AllocationUse{.allocation = rights.told(std::move(allocation)), .use_id = use_id};
+  const auto record = [&]() -> Result<AllocationUse> {
+    PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::use, users.size_bytes()));
+    PSNAM_TRY(format::AllocationRecord allocation, living_allocation(transaction, id, impl_->folder));
+    PSNAM_CHECK(require_access(allocation, right, rights.caller()));
+    if (challenge && *challenge != allocation.challenge)
+      return Error{Code::access, fmt::format("{:016x} is not the challenge of the allocation {}", *challenge, id)};
+    PSNAM_TRY(const std::uint64_t use_id, impl_->record_use(transaction, owner_of(allocation), users));
+    PSNAM_CHECK(transaction.commit());
+    return AllocationUse{.allocation = rights.told(std::move(allocation)), .use_id = use_id};
+  };
+  PSNAM_TRY(AllocationUse opened, impl_->with_cleaning({Code::no_memory}, record));
+  PSNAM_CHECK(impl_->entered(opened.use_id, users));
+  return opened;
 }
 
 Result<format::AllocationRecord> Store::find_allocation(std::uint64_t id) {
@@ -198,7 +201,7 @@ Result<format::AllocationRecord> Store::find_allocation(std::string_view name) {
 
 Result<std::vector<std::uint64_t>> Store::Impl::withdraw_allocation(std::uint64_t id, bool recursive,
                                                                     const Caller& caller) {
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write(Purpose::removal));
   PSNAM_TRY(Object object, own_allocation(transaction, id, caller, folder));
   if (!recursive) PSNAM_CHECK(refuse_children(transaction, object, "freed"));
   std::vector<Object> pending;
@@ -224,7 +227,7 @@ Result<bool> Store::free_allocation(std::uint64_t id, bool recursive) {
     return impl_->withdraw_allocation(id, recursive, rights.caller());
   }));
   PSNAM_TRY(const auto dead, impl_->dead_uses_of(withdrawn));
-  PSNAM_CHECK(impl_->end(dead, withdrawn));
+  PSNAM_CHECK(impl_->end_in_steps(dead, withdrawn));
   PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->read());
   PSNAM_TRY(const auto left, transaction.allocation(id));
   return !left.has_value();

@@ -118,7 +118,7 @@ void check_files(const Contents& all, const FileArea& memory, const FileArea& co
 Result<Findings> Store::check() {
   PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_CHECK(rights.require_administrator("check", impl_->folder.path().string()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::removal));
   PSNAM_TRY(const Contents contents, read_contents(transaction, impl_->memory, impl_->control, impl_->locks));
   Findings findings;
   check_windows(contents, findings);

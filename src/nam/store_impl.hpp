@@ -141,7 +141,7 @@ auto Store::Impl::with_cleaning(std::initializer_list<Code> codes, Attempt attem
   if (made || std::find(codes.begin(), codes.end(), made.error().code) == codes.end()) return made;
   if (!may_clean()) return made;
   PSNAM_TRY(const Collected collected, collect());
-  if (collected.windows == 0 && collected.allocations == 0) return made;
+  if (collected.uses == 0 && collected.windows == 0 && collected.allocations == 0) return made;
   return attempt();
 }
 

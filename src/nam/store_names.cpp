@@ -38,8 +38,7 @@ Status Store::publish(std::string_view service, std::string_view port_name) {
   PSNAM_CHECK(check_service_name(service));
   if (!check_window_name(port_name)) return no_such_window(port_name, impl_->folder);
   PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_CHECK(impl_->catalog->require_room(0));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::creation, service.size() + port_name.size()));
   PSNAM_TRY(const auto window_id, transaction.window_called(port_name));
   if (!window_id) return no_such_window(port_name, impl_->folder);
   PSNAM_TRY(const auto window, transaction.window(*window_id));
@@ -73,7 +72,7 @@ Result<std::string> Store::lookup(std::string_view service) {
 Status Store::unpublish(std::string_view service, std::string_view port_name) {
   if (!check_service_name(service)) return no_such_service(service, impl_->folder);
   PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::removal));
   PSNAM_TRY(const auto record, transaction.service(service));
   if (!record) return no_such_service(service, impl_->folder);
   if (record->port_name != port_name)

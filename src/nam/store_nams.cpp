@@ -64,8 +64,7 @@ Status Store::serve_as(const NamPlace& place) {
   // Nothing is written then: a store that is full can be served all the same.
   const bool same = known && known->index == place.index && known->manager == place.manager;
   if (same && known->manager_address == place.manager_address) return {};
-  PSNAM_CHECK(impl_->catalog->require_room(place.manager_address.size()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::use, place.manager_address.size()));
   PSNAM_TRY(const auto former, place_in(transaction, impl_->identity.store));
   if (former && (former->index != place.index || former->manager != place.manager))
     return Error{Code::incompatible,
@@ -93,8 +92,7 @@ Result<format::NamRecord> Store::join(const format::Uuid& joining, std::string a
   PSNAM_CHECK(rights.require_administrator("join others to", impl_->folder.path().string()));
   if (joining == impl_->identity.store)
     return Error{Code::invalid_argument, fmt::format("the store {} cannot join itself", impl_->folder.path().string())};
-  PSNAM_CHECK(impl_->catalog->require_room(address.size()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::creation, address.size()));
   PSNAM_TRY(format::NamRecord record, transaction.join(joining, std::move(address)));
   PSNAM_CHECK(transaction.commit());
   return record;
@@ -103,7 +101,7 @@ Result<format::NamRecord> Store::join(const format::Uuid& joining, std::string a
 Status Store::forget_joined(std::uint32_t index) {
   PSNAM_TRY(const Rights rights, this->rights());
   PSNAM_CHECK(rights.require_administrator("remove NAMs from", impl_->folder.path().string()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::removal));
   PSNAM_TRY(const auto known, transaction.nam(index));
   if (!known || index == 0)
     return Error{Code::name_not_found,

@@ -161,7 +161,7 @@ Result<Store::Impl::Ended> Store::Impl::end_in_catalog(std::span<const std::uint
   std::vector<format::UseRecord> erased;
   bool changed = false;
   const std::uint64_t now = now_unix_seconds();
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write(Purpose::removal));
   for (const std::uint64_t id : uses) {
     PSNAM_TRY(const auto use, transaction.use(id));
     if (!use) continue;
@@ -200,7 +200,7 @@ Result<std::vector<std::uint64_t>> Store::Impl::finish(const Ended& ended, Colle
   }
   const std::uint64_t now = now_unix_seconds();
   std::vector<std::uint64_t> parents;
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write(Purpose::removal));
   PSNAM_TRY(format::StoreRecord store, transaction.store());
   const auto limits = this->limits();
   Accounts accounts{transaction, store, *limits, folder};
@@ -269,7 +269,7 @@ Result<bool> Store::remove(std::string_view name) {
   if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   PSNAM_TRY(const Rights rights, this->rights());
   const auto withdraw_window = [&]() -> Result<std::uint64_t> {
-    PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+    PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::removal));
     PSNAM_TRY(const auto id, transaction.window_called(name));
     if (!id) return no_such_window(name, impl_->folder);
     PSNAM_TRY(auto window, find_object(transaction, *id));

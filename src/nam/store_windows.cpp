@@ -54,6 +54,12 @@ Status require_lasting_memory(CatalogTransaction& transaction, const format::Win
   return {};
 }
 
+/// About what the records of a window, of its memory and of its use take.
+std::uint64_t record_bytes(const format::WindowRecord& draft) {
+  constexpr std::uint64_t kMemoryBytes = 256;  // an allocation's record, and its rows in other tables
+  return format::encode(draft).size() + draft.regions.size() * kMemoryBytes;
+}
+
 Error no_window_with(std::uint64_t id, const Folder& folder) {
   return Error{Code::name_not_found,
                fmt::format("the store {} has no window {}, or it is being released", folder.path().string(), id)};
@@ -102,8 +108,7 @@ Result<WindowUse> Store::create(format::WindowRecord draft, std::span<const Allo
 Result<WindowUse> Store::Impl::record_window(format::WindowRecord draft, std::span<const AllocationSource> sources,
                                              const Rights& rights, std::span<const format::ProcessIdentity> users) {
   PSNAM_TRY(DraftMemory wanted, DraftMemory::of(draft, sources));
-  PSNAM_CHECK(catalog->require_room(format::encode(draft).size()));
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write(Purpose::creation, record_bytes(draft)));
   if (!draft.name.empty()) {
     PSNAM_TRY(const auto taken, transaction.window_called(draft.name));
     if (taken) return name_taken(draft.name, folder);
@@ -141,8 +146,7 @@ Result<std::string> Store::set_consistency(std::uint64_t window_id, format::Cons
 Result<std::string> Store::Impl::set_window_consistency(std::uint64_t window_id, format::Consistency consistency,
                                                         bool in_doubt, const Rights& rights) {
   const bool to_be_found = consistency == format::Consistency::persistent || in_doubt;
-  if (to_be_found) PSNAM_CHECK(catalog->require_room(0));
-  PSNAM_TRY(CatalogTransaction transaction, catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, catalog->write(to_be_found ? Purpose::use : Purpose::removal));
   PSNAM_TRY(auto window, transaction.window(window_id));
   if (!window) return no_window_with(window_id, folder);
   PSNAM_CHECK(rights.require_ownership(*window, "make persistent or volatile"));
@@ -195,17 +199,20 @@ Result<WindowUse> Store::open(std::string_view name, AccessRight right,
   if (!check_window_name(name)) return no_such_window(name, impl_->folder);
   PSNAM_CHECK(impl_->check_users(users));
   PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_CHECK(impl_->catalog->require_room(users.size_bytes()));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
-  PSNAM_TRY(const auto id, transaction.window_called(name));
-  if (!id) return no_such_window(name, impl_->folder);
-  PSNAM_TRY(auto window, transaction.window(*id));
-  if (!window) return no_window_with(*id, impl_->folder);
-  PSNAM_CHECK(require_access(*window, right, rights.caller()));
-  PSNAM_TRY(const std::uint64_t use_id, impl_->record_use(transaction, *id, users));
-  PSNAM_CHECK(transaction.commit());
-  PSNAM_CHECK(impl_->entered(use_id, users));
-  return WindowUse{.window = std::move(*window), .use_id = use_id};
+  const auto record = [&]() -> Result<WindowUse> {
+    PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::use, users.size_bytes()));
+    PSNAM_TRY(const auto id, transaction.window_called(name));
+    if (!id) return no_such_window(name, impl_->folder);
+    PSNAM_TRY(auto window, transaction.window(*id));
+    if (!window) return no_window_with(*id, impl_->folder);
+    PSNAM_CHECK(require_access(*window, right, rights.caller()));
+    PSNAM_TRY(const std::uint64_t use_id, impl_->record_use(transaction, *id, users));
+    PSNAM_CHECK(transaction.commit());
+    return WindowUse{.window = std::move(*window), .use_id = use_id};
+  };
+  PSNAM_TRY(WindowUse opened, impl_->with_cleaning({Code::no_memory}, record));
+  PSNAM_CHECK(impl_->entered(opened.use_id, users));
+  return opened;
 }
 
 Result<std::uint64_t> Store::Impl::record_use(CatalogTransaction& transaction, std::uint64_t object_id,
@@ -220,8 +227,7 @@ Result<std::uint64_t> Store::Impl::record_use(CatalogTransaction& transaction, s
 
 Result<std::uint64_t> Store::duplicate(std::uint64_t use_id) {
   if (caller_) PSNAM_CHECK(own_use(use_id).status());
-  PSNAM_CHECK(impl_->catalog->require_room(0));
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write());
+  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::use));
   PSNAM_TRY(auto use, transaction.use(use_id));
   if (!use)
     return Error{Code::name_not_found,

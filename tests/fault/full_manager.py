@@ -1,5 +1,5 @@
 """A manager without room, for clients that map its memory or reach it over the fabric: its file system is full, its
-store is, a user has had his share, or as many objects are there as may be. full_manager.py LIBRARY PROGRAM STORE_TOOL NAMCTL NAMD
+store is, a user has had his share, as many objects are there as may be, or their records take all that they may. full_manager.py LIBRARY PROGRAM STORE_TOOL NAMCTL NAMD
 
 Whoever asks for more is told so at once, on all ranks; nothing of it is left, nobody else notices, and there is room again as soon as
 something is released. Ends with 77 (skipped) where this user may not mount a file system."""
@@ -15,6 +15,7 @@ from jobs import Site
 # All that a refusal may take, with the start of the job: far less than the time limits that end what hangs.
 REFUSED_WITHIN_S = 60
 OBJECTS = 12
+MOST_OBJECTS = 100  # that may be left when a catalog was full for larger ones
 ROOM = 12 << 20
 PIECE = 1 << 20
 
@@ -37,6 +38,20 @@ class FullSite(Site):
         done = subprocess.run([program, *arguments], text=True, capture_output=True, timeout=REFUSED_WITHIN_S,
                               env={**os.environ, **self.environment()})
         return done.returncode, (done.stdout + done.stderr).strip()
+
+    def allocate_until_refused(self, program):
+        """The ids, and what the refusal said."""
+        ids = []
+        while True:
+            status, said = self.namctl(program, "alloc", "4K")
+            if status != 0:
+                return ids, said
+            ids.append(said)
+            assert len(ids) <= MOST_OBJECTS, ids
+
+    def free(self, program, ids):
+        status, said = self.namctl(program, "free", *ids)
+        assert status == 0, said
 
 
 def too_large(site, program, store_tool, ranks, too_much, fits):
@@ -96,13 +111,7 @@ def objects(tools, paths):
     """A window has an object for itself and one for each of its allocations."""
     library, program, store_tool, namctl, namd = tools
     with FullSite(library, namd, paths, ("--max-objects", str(OBJECTS))) as site:
-        ids = []
-        while True:
-            status, said = site.namctl(namctl, "alloc", "4K")
-            if status != 0:
-                break
-            ids.append(said)
-            assert len(ids) <= OBJECTS, ids
+        ids, said = site.allocate_until_refused(namctl)
         print(f"max-objects, {paths}: {said}")
         assert ids and str(OBJECTS) in said, said
         before = site.check(store_tool)
@@ -110,10 +119,31 @@ def objects(tools, paths):
         assert not refused.timed_out and refused.returncode != 0, refused.output
         assert str(OBJECTS) in refused.output, refused.output
         assert site.check(store_tool) == before
-        for one in ids:
-            status, said = site.namctl(namctl, "free", one)
-            assert status == 0, said
+        site.free(namctl, ids)
         too_large(site, program, store_tool, 2, 1 << 50, FITS)
+        site.manager.stop()
+
+
+def catalog(tools, paths):
+    """Nothing new is made, by MPI or from outside; the rest goes on, and is there after a crash of the manager."""
+    library, program, store_tool, namctl, namd = tools
+    with FullSite(library, namd, paths, ("--catalog", "1M")) as site:
+        site.expect(2, [program, "--gtest_filter=FullCatalog.WhatIsThereIsWrittenConnectedToAndKept", f"folder={site.folder}"])
+        ids, said = site.allocate_until_refused(namctl)
+        print(f"catalog, {paths}, after {len(ids)} more: {said}")
+        assert "is full: its records take" in said, said
+        status, said = site.namctl(namctl, "doctor")
+        assert status != 0 and "records take" in said, said
+        before = site.check(store_tool)
+        site.manager.kill()
+        site.manager.start()
+        assert site.check(store_tool) == before
+        status, said = site.namctl(namctl, "rm", "catalog.filler.0." + 200 * "x")
+        assert status == 0, said
+        ids += site.allocate_until_refused(namctl)[0]  # what was removed may have left a page
+        site.expect(2, [program, "--gtest_filter=FullCatalog.ALaterJobFindsAllOfItAndMakesRoom", f"folder={site.folder}"])
+        site.free(namctl, ids)
+        site.expect_nothing(store_tool)
         site.manager.stop()
 
 
@@ -122,6 +152,7 @@ def main(paths, *tools):
     for option in ("capacity", "quota"):
         bytes_of_store_or_user(tools, paths, option)
     objects(tools, paths)
+    catalog(tools, paths)
 
 
 if __name__ == "__main__":

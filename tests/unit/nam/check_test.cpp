@@ -36,7 +36,7 @@ class StoreCheck : public test::MemoryTest {
       ASSERT_TRUE(opened);
       auto catalog = Catalog::open(*opened);
       ASSERT_TRUE(catalog) << catalog.error().message;
-      auto transaction = (*catalog)->write();
+      auto transaction = (*catalog)->write(Purpose::removal);
       ASSERT_TRUE(transaction);
       const Status changed = body(*transaction);
       ASSERT_TRUE(changed) << changed.error().message;

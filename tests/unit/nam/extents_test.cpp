@@ -12,7 +12,7 @@ class CatalogTables {
  public:
   explicit CatalogTables(Catalog& catalog) noexcept : catalog_{catalog} {}
   void begin() {
-    auto transaction = catalog_.write();
+    auto transaction = catalog_.write(Purpose::removal);
     ASSERT_TRUE(transaction) << transaction.error().message;
     transaction_.emplace(std::move(*transaction));
     extents_.emplace(*transaction_);

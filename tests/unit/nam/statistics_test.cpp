@@ -37,7 +37,9 @@ Statistics full() {
                       &Statistics::capacity_bytes,
                       &Statistics::reserved_bytes,
                       &Statistics::file_system_bytes,
-                      &Statistics::file_system_free_bytes})
+                      &Statistics::file_system_free_bytes,
+                      &Statistics::catalog_bytes,
+                      &Statistics::catalog_limit_bytes})
     statistics.*member = value++;
   statistics.requests.push_back({.kind = "open", .requests = 9, .failed = 2, .total_time_us = 77});
   statistics.requests.back().latencies.back() = 5;
