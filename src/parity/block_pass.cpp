@@ -100,6 +100,7 @@ class Pass {
     copied_ = of_block;
     for (std::size_t index = 0; index < use_.finished.size(); ++index) {
       Finished& finished = use_.finished[index];
+      if (finished.to == nullptr) continue;
       const std::byte* const from = use_.outputs[index] + finished_;
       finished.checksum = checksum({from, of_sums - finished_}, finished.checksum);
       backends::detail::stream_piece(finished.to + finished_, from, of_sums - finished_);

@@ -12,7 +12,7 @@ namespace psnam::parity {
 
 /// Where a sum goes when it is complete.
 struct Finished {
-  std::byte* to = nullptr;
+  std::byte* to = nullptr;     ///< null: it stays where it is
   std::uint32_t checksum = 0;  ///< filled in
 };
 

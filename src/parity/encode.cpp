@@ -2,6 +2,7 @@
 #include "parity/encode.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -13,6 +14,11 @@
 
 namespace psnam::parity {
 namespace {
+
+/// Of this node: a member that is bound to one of them has the others beside it.
+std::uint32_t processors() noexcept {
+  return static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+}
 
 /// Blocks of each member, and how many members have a block of a certain number.
 class Lengths {
@@ -26,6 +32,13 @@ class Lengths {
   [[nodiscard]] std::uint64_t of(std::uint32_t member) const { return blocks_[member]; }
   [[nodiscard]] std::uint32_t members_with(std::uint64_t block) const {
     return static_cast<std::uint32_t>(sorted_.end() - std::ranges::upper_bound(sorted_, block));
+  }
+  /// Who writes the parity of a stripe: the members take turns.
+  [[nodiscard]] std::uint32_t closer_of(std::uint64_t block) const {
+    const auto members = static_cast<std::uint32_t>(blocks_.size());
+    auto member = static_cast<std::uint32_t>(block % members);
+    while (blocks_[member] <= block) member = (member + 1) % members;
+    return member;
   }
 
  private:
@@ -72,10 +85,13 @@ class Encoding final : public Share {
         member_{data.member},
         pieces_{data, area.shape().block_bytes},
         lengths_{area.shape(), sizes},
-        checksums_{area.checksums(attempt.slot, data.member)} {}
+        checksums_{area.checksums(attempt.slot, data.member)},
+        by_turns_{area.shape().members <= processors()} {}
 
   std::uint64_t positions() const override { return lengths_.of(member_); }
-  Part part(std::uint64_t block) override { return {1, 0, lengths_.members_with(block), 0}; }
+  Part part(std::uint64_t block) override {
+    return {1, 0, lengths_.members_with(block), 0, by_turns_ && lengths_.closer_of(block) == member_};
+  }
   bool expects(std::uint32_t member, std::uint64_t block) override { return lengths_.of(member) > block; }
   Status take(const Sums& /*sums*/) override { return {}; }
 
@@ -104,6 +120,9 @@ class Encoding final : public Share {
   Pieces pieces_;
   Lengths lengths_;
   std::uint32_t* checksums_;
+  /// Where all members run at the same time, each writes its share of the parity: else one follows behind the others
+  /// and writes all of it, and they wait for it. Where they do not, whoever comes last writes.
+  bool by_turns_;
 };
 
 Status check_pieces(const Area& area, const MemberData& data) {

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
-#include "backends/copy.hpp"
 #include "parity/block_pass.hpp"
 #include "parity/joining.hpp"
 #include "parity/patterns.hpp"
@@ -39,44 +39,25 @@ class Member final : public Share {
   /// From now on these are the positions.
   void repair(std::vector<Repair> repairs) { repairs_ = std::move(repairs); }
 
-  /// Who reads, checks and repairs a piece: a member its own data, and those without data the parities.
-  [[nodiscard]] std::uint32_t keeper(std::uint32_t piece) const noexcept {
+  /// Who reads, checks and repairs a piece of a stripe: a member its own data, and all by turns the parities.
+  [[nodiscard]] std::uint32_t keeper(std::uint32_t piece, std::uint64_t block) const noexcept {
     if (piece < shape_.members) return piece;
-    const auto& lost = patterns_.lost();
-    const std::uint32_t parity = piece - shape_.members;
-    return lost.empty() ? parity % shape_.members : lost[parity % lost.size()];
+    return static_cast<std::uint32_t>((block + piece) % shape_.members);
   }
 
   std::uint64_t positions() const override { return repairs_ ? repairs_->size() : first_blocks_; }
 
   Part part(std::uint64_t position) override {
     const Recovery& recovery = at(position);
-    return {mine(recovery.sources, data_.member), mine(recovery.lost, data_.member),
-            static_cast<std::uint32_t>(recovery.sources.size()), static_cast<std::uint32_t>(recovery.lost.size())};
+    const std::uint64_t block = block_at(position);
+    return {part_of(recovery.sources, block, data_.member), part_of(recovery.lost, block, data_.member),
+            static_cast<std::uint32_t>(recovery.sources.size()), static_cast<std::uint32_t>(recovery.lost.size()),
+            closes(recovery, block)};
   }
   bool expects(std::uint32_t member, std::uint64_t position) override {
-    return position < positions() && mine(at(position).sources, member) != 0;
+    return position < positions() && part_of(at(position).sources, block_at(position), member) != 0;
   }
-  Status add(const Sums& sums) override {
-    const std::uint64_t block = block_at(sums.position);
-    const Recovery& recovery = at(sums.position);
-    for (std::uint32_t input = 0; input < recovery.sources.size(); ++input) {
-      const std::uint32_t piece = recovery.sources[input];
-      if (keeper(piece) != data_.member) continue;
-      const std::uint32_t sum = pass_over(bytes_of(piece, block), {.factors = &recovery.factors,
-                                                                   .input = input,
-                                                                   .outputs = sums.blocks.first(recovery.lost.size()),
-                                                                   .output_bytes = shape_.block_bytes,
-                                                                   .assign = sums.tile.filled == 0,
-                                                                   .next = after(piece, block)});
-      sums.tile.filled = 1;
-      if (sum == area_.checksums(version_.slot, piece)[block]) continue;
-      if (repairs_) return damaged_now(area_, version_, {piece, block});
-      sums.tile.damaged = 1;
-      note_damage(area_, {piece, block});
-    }
-    return {};
-  }
+  Status add(const Sums& sums) override { return add(sums, {}); }
 
   Status take(const Sums& sums) override {
     if (sums.tile.damaged != 0) return {};
@@ -84,14 +65,27 @@ class Member final : public Share {
     const Recovery& recovery = at(sums.position);
     for (std::uint32_t output = 0; output < recovery.lost.size(); ++output) {
       const std::uint32_t piece = recovery.lost[output];
-      if (keeper(piece) != data_.member) continue;
+      if (keeper(piece, block) != data_.member) continue;
       const std::span<std::byte> place = bytes_of(piece, block);
-      // Another core has written it; the pass asks for it ahead.
-      if (pass_over({sums.blocks[output], place.size()}, {}) != area_.checksums(version_.slot, piece)[block])
+      // What was there is lost or damaged: it may be written before it is known to be right.
+      if (pass_over({sums.blocks[output], place.size()}, {.copy_to = place.data()}) !=
+          area_.checksums(version_.slot, piece)[block])
         return wrong_result(area_, version_, {piece, block});
-      backends::detail::copy_streaming(place.data(), sums.blocks[output], place.size());
     }
     return {};
+  }
+
+  /// The pass that completes the sums takes those of this member to where they belong.
+  Status close(const Sums& sums) override {
+    const std::uint64_t block = block_at(sums.position);
+    const Recovery& recovery = at(sums.position);
+    if (sums.tile.damaged != 0 || ends_in(recovery.lost, block)) return Share::close(sums);
+    std::array<Finished, format::kParityMaxPieces> finished{};
+    for (std::size_t output = 0; output < recovery.lost.size(); ++output)
+      if (const std::uint32_t piece = recovery.lost[output]; keeper(piece, block) == data_.member)
+        finished[output].to = bytes_of(piece, block).data();
+    PSNAM_CHECK(add(sums, {finished.data(), recovery.lost.size()}));
+    return sums.tile.damaged != 0 ? Status{} : judge_results(recovery, block, finished);
   }
 
   /// What the first pass does not look at.
@@ -100,8 +94,8 @@ class Member final : public Share {
       for (std::uint64_t block = first_blocks_; block < patterns_.blocks_of(data_.member); ++block)
         check(data_.member, block);
     for (std::uint32_t piece = shape_.members; piece < shape_.pieces(); ++piece) {
-      if (keeper(piece) != data_.member) continue;
       for (std::uint64_t block = 0; block < patterns_.blocks_of(piece); ++block) {
+        if (keeper(piece, block) != data_.member) continue;
         const bool used = block < first_blocks_ &&
                           std::ranges::find(patterns_.at(block).sources, piece) != patterns_.at(block).sources.end();
         if (!used) check(piece, block);
@@ -110,15 +104,67 @@ class Member final : public Share {
   }
 
  private:
+  /// `finished`: where the sums go that are complete then, or nothing.
+  Status add(const Sums& sums, std::span<Finished> finished) {
+    const std::uint64_t block = block_at(sums.position);
+    const Recovery& recovery = at(sums.position);
+    std::uint32_t left = part_of(recovery.sources, block, data_.member);
+    for (std::uint32_t input = 0; left != 0; ++input) {
+      const std::uint32_t piece = recovery.sources[input];
+      if (keeper(piece, block) != data_.member) continue;
+      --left;
+      const std::uint32_t sum =
+          pass_over(bytes_of(piece, block), {.factors = &recovery.factors,
+                                             .input = input,
+                                             .outputs = sums.blocks.first(recovery.lost.size()),
+                                             .output_bytes = shape_.block_bytes,
+                                             .assign = sums.tile.filled == 0,
+                                             .finished = left == 0 ? finished : std::span<Finished>{},
+                                             .next = after(piece, block)});
+      sums.tile.filled = 1;
+      PSNAM_CHECK(judge({piece, block}, sum, sums.tile));
+    }
+    return {};
+  }
+
   const Recovery& at(std::uint64_t position) {
     return repairs_ ? (*repairs_)[position].recovery : patterns_.at(position);
   }
   [[nodiscard]] std::uint64_t block_at(std::uint64_t position) const {
     return repairs_ ? (*repairs_)[position].block : position;
   }
-  [[nodiscard]] std::uint32_t mine(const std::vector<std::uint32_t>& pieces, std::uint32_t member) const {
+  [[nodiscard]] std::uint32_t part_of(const std::vector<std::uint32_t>& pieces, std::uint64_t block,
+                                      std::uint32_t member) const {
     return static_cast<std::uint32_t>(
-        std::ranges::count_if(pieces, [&](std::uint32_t piece) { return keeper(piece) == member; }));
+        std::ranges::count_if(pieces, [&](std::uint32_t piece) { return keeper(piece, block) == member; }));
+  }
+  /// The first member that has something to add and to take.
+  [[nodiscard]] bool closes(const Recovery& recovery, std::uint64_t block) const {
+    for (const std::uint32_t piece : recovery.lost)
+      if (const std::uint32_t member = keeper(piece, block); part_of(recovery.sources, block, member) != 0)
+        return member == data_.member;
+    return false;
+  }
+  /// Whether one of this member's pieces ends within the block.
+  [[nodiscard]] bool ends_in(const std::vector<std::uint32_t>& pieces, std::uint64_t block) const {
+    return std::ranges::any_of(pieces, [&](std::uint32_t piece) {
+      return keeper(piece, block) == data_.member && bytes_of(piece, block).size() != shape_.block_bytes;
+    });
+  }
+  Status judge_results(const Recovery& recovery, std::uint64_t block, std::span<const Finished> finished) const {
+    for (std::size_t output = 0; output < recovery.lost.size(); ++output)
+      if (const std::uint32_t piece = recovery.lost[output];
+          finished[output].to != nullptr && finished[output].checksum != area_.checksums(version_.slot, piece)[block])
+        return wrong_result(area_, version_, {piece, block});
+    return {};
+  }
+  /// Holds what a source was against its checksum.
+  Status judge(const BadBlock& source, std::uint32_t sum, format::ParityTile& tile) const {
+    if (sum == area_.checksums(version_.slot, source.piece)[source.block]) return {};
+    if (repairs_) return damaged_now(area_, version_, source);
+    tile.damaged = 1;
+    note_damage(area_, source);
+    return {};
   }
   [[nodiscard]] std::span<std::byte> bytes_of(std::uint32_t piece, std::uint64_t block) const {
     if (piece >= shape_.members)
@@ -126,9 +172,10 @@ class Member final : public Share {
     const Extent extent = extent_of(shape_, piece, block, version_.sizes[piece]);
     return data_.bytes.subspan(extent.offset, extent.bytes);
   }
-  /// What this process reads after a block of a piece.
+  /// The block of a piece that this process reads next.
   [[nodiscard]] std::span<const std::byte> after(std::uint32_t piece, std::uint64_t block) const {
-    return block + 1 < patterns_.blocks_of(piece) ? bytes_of(piece, block + 1) : std::span<std::byte>{};
+    const std::uint64_t next = block + (piece < shape_.members ? 1 : shape_.members);
+    return next < patterns_.blocks_of(piece) ? bytes_of(piece, next) : std::span<std::byte>{};
   }
   void check(std::uint32_t piece, std::uint64_t block) {
     if (pass_over(bytes_of(piece, block), {.next = after(piece, block)}) !=
@@ -162,7 +209,7 @@ Status repair(Area& area, const Team& team, const Attempt& attempt, const Member
     PSNAM_TRY(Recovery recovery, member.patterns().with_damage(block, bad));
     repairs.push_back({block, std::move(recovery)});
     std::ranges::copy_if(bad, std::back_inserter(report.repaired),
-                         [&](const BadBlock& piece) { return member.keeper(piece.piece) == data.member; });
+                         [&](const BadBlock& piece) { return member.keeper(piece.piece, piece.block) == data.member; });
   }
   if (repairs.empty()) return {};
   if (data.member == 0) {

@@ -85,7 +85,9 @@ class Pass {
     ParityTileState state = ParityTileState::decode(word);
     if (state.stripe != place.position || state.holder != 0) return false;
     const bool adds = place.part.adds != 0;
-    if (!adds && state.done < place.part.all_add) return false;
+    // Who takes, and who closes, comes after all that the others add.
+    const std::uint32_t before = place.part.all_add - (place.part.closes ? place.part.adds : 0);
+    if ((!adds || place.part.closes) && state.done < before) return false;
     state.holder = static_cast<std::uint16_t>(member_ + 1);
     if (!tile.state.compare_exchange_strong(word, state.encode(), std::memory_order_acq_rel)) return false;
     std::array<std::byte*, format::kParityMaxPieces> blocks{};
@@ -95,11 +97,14 @@ class Pass {
                     {blocks.data(), area_.shape().parities},
                     tile,
                     state.done + place.part.adds == place.part.all_add};
-    Status worked = adds ? add(sums, state, place.part) : share_.take(sums);
+    const bool takes = !adds || place.part.closes;
+    Status worked = !adds ? share_.take(sums) : takes ? share_.close(sums) : share_.add(sums);
     if (!worked) return team_.give_up(member_, worked.take_error());
-    if (!adds) state.done = static_cast<std::uint16_t>(state.done + place.part.takes);
+    if (adds) note_added(tile, state, place.part);
+    if (takes) state.done = static_cast<std::uint16_t>(state.done + place.part.takes);
     release(tile, state, place.part);
-    (adds ? place.part.adds : place.part.takes) = 0;
+    if (adds) place.part.adds = 0;
+    if (takes) place.part.takes = 0;
     if (place.part.takes == 0) {
       place.position += window_;
       find_work(place);
@@ -107,11 +112,9 @@ class Pass {
     return true;
   }
 
-  Status add(const Sums& sums, ParityTileState& state, const Part& part) {
-    PSNAM_CHECK(share_.add(sums));
-    sums.tile.seen[member_ / 64].fetch_or(std::uint64_t{1} << member_ % 64, std::memory_order_relaxed);
+  void note_added(format::ParityTile& tile, ParityTileState& state, const Part& part) const noexcept {
+    tile.seen[member_ / 64].fetch_or(std::uint64_t{1} << member_ % 64, std::memory_order_relaxed);
     state.done = static_cast<std::uint16_t>(state.done + part.adds);
-    return {};
   }
 
   void release(format::ParityTile& tile, ParityTileState state, const Part& part) const noexcept {

@@ -5,10 +5,11 @@
 // Why it works. A tile belongs to the positions that leave the same rest by the number of tiles, one after the other.
 // Its state is one word: position, pieces done, and who holds it. Whoever finds a position at which it has something to
 // do, and nobody holding the tile, takes it by a compare-and-swap, works, and stores the next state, which releases
-// what it wrote. The order of the pieces does not matter, so nobody waits for a certain one: a process waits only when
-// every tile is held by somebody or needs others first. Each begins at another tile, so they meet rarely. Who adds the
-// last piece finishes the position; who takes the last sum, or finishes where nobody takes, hands the tile to its next
-// position. One that dies holding a tile stops the others at their deadline; they name it.
+// what it wrote. The order of the pieces does not matter, so nobody waits for a certain one, but for who closes a
+// position, who wants to be the last: a process waits only when every tile is held by somebody or needs others first.
+// Each begins at another tile, so they meet rarely. Who adds the last piece finishes the position; who takes the last
+// sum, or finishes where nobody takes, hands the tile to its next position. One that dies holding a tile stops the
+// others at their deadline; they name it.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct Part {
   std::uint32_t takes = 0;
   std::uint32_t all_add = 0;
   std::uint32_t all_take = 0;
+  bool closes = false;  ///< this process adds when all others have; one for each position at most
 };
 
 /// The tile of one position.
@@ -46,6 +48,11 @@ class Share {
   /// Adds everything of this process; `sums.tile.filled` says whether the sums are something yet.
   [[nodiscard]] virtual Status add(const Sums& sums) = 0;
   [[nodiscard]] virtual Status take(const Sums& sums) = 0;
+  /// For who closes a position: adds everything of this process and takes what it takes.
+  [[nodiscard]] virtual Status close(const Sums& sums) {
+    PSNAM_CHECK(add(sums));
+    return take(sums);
+  }
   /// Whether `member` adds something, for messages.
   [[nodiscard]] virtual bool expects(std::uint32_t member, std::uint64_t position) = 0;
 };
