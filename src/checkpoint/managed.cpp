@@ -87,6 +87,13 @@ parity::Deadline Managed::deadline(const AreaMemory& memory) const {
 }
 
 Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
+  Status followed;
+  PSNAM_TRY(Survey found, look(what, version, {}, followed));
+  PSNAM_CHECK(team_.agree(followed));
+  return found;
+}
+
+Result<Survey> Managed::look(Asked what, std::uint64_t version, Status ready, Status& followed) {
   RankState mine{.asked = version,
                  .now_ns = now_ns(),
                  .operation = static_cast<std::uint32_t>(what),
@@ -99,13 +106,12 @@ Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
     mine.bytes_to_flush = flush_->bytes();
     mine.bytes_flushed = flush_->bytes_written();
   }
-  Status looked = locally([&] { return areas_ && leads() ? areas_->refresh() : Status{}; });
-  PSNAM_CHECK(team_.agree(looked));
   if (areas_ && leads()) {
+    if (ready) ready = locally([&] { return areas_->refresh(); });
     mine.parities = areas_->versions();
     mine.areas = areas_->tickets();
   }
-  PSNAM_TRY(auto all, team_.gather(mine));
+  PSNAM_TRY(auto all, team_.gather(mine, ready));
   for (std::size_t one = 0; one < all.size(); ++one) {
     if (all[one].operation != all[0].operation || all[one].asked != all[0].asked)
       return Error{Code::invalid_argument,
@@ -117,58 +123,62 @@ Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
   }
   PSNAM_CHECK(hear_partners(all));
   Survey found{series_, std::move(all)};
-  const Status followed = locally([&]() -> Status {
+  followed = locally([&]() -> Status {
     if (!areas_ || leads()) return {};
     return areas_->follow(found.areas(set()));
   });
-  PSNAM_CHECK(team_.agree(followed));
   return found;
 }
 
-Result<AreaPointer> Managed::room_for_parity(const Survey& survey, bool takes_part) {
+Status Managed::take_room_for_parity(Round& round, const Survey& survey, bool takes_part, const Status& ready) {
+  /// What a rank says of it. Plain bytes.
+  struct Room {
+    std::uint32_t missing;
+    std::uint32_t unmapped;
+  };
   const std::uint64_t longest = survey.longest_bytes(set());
-  AreaPointer memory = areas_->fitting(longest);
-  AreaTicket ticket;
-  const Status allocated = locally([&]() -> Status {
-    if (!takes_part || memory || !leads()) return {};
-    PSNAM_TRY(memory, areas_->allocate(longest));
-    ticket = memory->ticket();
-    return {};
-  });
-  PSNAM_CHECK(team_.agree(allocated));
-  PSNAM_TRY(const auto tickets, team_.gather(ticket));
-  const Status connected = locally([&]() -> Status {
-    if (!takes_part || memory) return {};
-    PSNAM_TRY(memory, areas_->connect(tickets[leader_of(set())]));
-    return {};
-  });
-  PSNAM_CHECK(team_.agree(connected));
-  return memory;
+  AreaPointer& memory = round.memory;
+  if (ready) memory = areas_->fitting(longest);
+  const auto room = [&] { return Room{takes_part && !memory, memory && !memory->mapped()}; };
+  PSNAM_TRY(auto rooms, team_.gather(room(), ready));
+  if (std::ranges::any_of(rooms, [](const Room& one) { return one.missing != 0; })) {
+    AreaTicket ticket;
+    const Status allocated = locally([&]() -> Status {
+      if (!takes_part || memory || !leads()) return {};
+      PSNAM_TRY(memory, areas_->allocate(longest));
+      ticket = memory->ticket();
+      return {};
+    });
+    PSNAM_TRY(const auto tickets, team_.gather(ticket, allocated));
+    const Status connected = locally([&]() -> Status {
+      if (!takes_part || memory) return {};
+      PSNAM_TRY(memory, areas_->connect(tickets[leader_of(set())]));
+      return {};
+    });
+    PSNAM_TRY(rooms, team_.gather(room(), connected));
+  }
+  round.pulled =
+      std::ranges::any_of(series_.ranks_of(set()), [&](std::uint32_t one) { return rooms[one].unmapped != 0; });
+  return {};
 }
 
-Result<Managed::Round> Managed::begin(const Survey& survey, const VersionKey& key, const VersionKey& keep,
-                                      std::vector<std::uint32_t> sets) {
+Status Managed::begin(Round& round, const Survey& survey, const std::vector<std::uint32_t>& sets, const Status& ready) {
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
-  Round round;
-  round.key = key;
-  round.before = keep;
   for (const RankState& state : survey.states()) round.all_bytes += state.payload_bytes;
-  if (!areas_) return round;
-  PSNAM_TRY(round.memory, room_for_parity(survey, takes_part));
-  PSNAM_TRY(round.pulled, any_unmapped(round.memory));
-  Status begun = locally([&]() -> Status {
+  if (!areas_) return team_.agree(ready);
+  PSNAM_CHECK(take_room_for_parity(round, survey, takes_part, ready));
+  const Status begun = locally([&]() -> Status {
     if (!takes_part || !leads()) return {};
     if (round.pulled) {
-      round.attempt = pulled_attempt(key.number);
+      round.attempt = pulled_attempt(round.key.number);
       return {};
     }
-    PSNAM_TRY(round.attempt, round.memory->area().begin(key.number, note_of(key)));
+    PSNAM_TRY(round.attempt, round.memory->area().begin(round.key.number, note_of(round.key)));
     return {};
   });
-  PSNAM_CHECK(team_.agree(begun));
-  PSNAM_TRY(const auto attempts, team_.gather(round.attempt));
+  PSNAM_TRY(const auto attempts, team_.gather(round.attempt, begun));
   round.attempt = attempts[leader_of(set())];
-  return round;
+  return {};
 }
 
 LocalCopy* Managed::copy_of(const VersionKey& key) {
@@ -183,9 +193,9 @@ LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const VersionKe
 }
 
 Status Managed::prepare_save(std::uint64_t version) {
-  const Status packed = round_ ? Status{} : locally([&] { return pack_objects(); });
-  PSNAM_TRY(const Survey found, survey(Asked::save, version));
-  PSNAM_CHECK(team_.agree(packed));
+  Status ready = round_ ? Status{} : locally([&] { return pack_objects(); });
+  Status followed;
+  PSNAM_TRY(const Survey found, look(Asked::save, version, std::move(ready), followed));
   const VersionKey keep = found.to_keep(unusable_);
   // What a save that failed has left is no version, and its number may be given again.
   const VersionKey newest = std::max({keep, floor_, unusable_});
@@ -193,21 +203,22 @@ Status Managed::prepare_save(std::uint64_t version) {
     return Error{Code::invalid_argument, fmt::format("version {} cannot be saved: version {} is complete, and numbers "
                                                      "grow",
                                                      version, newest.number)};
-  const VersionKey key{.number = version != 0 ? version : newest.number + 1,
-                       .stamp = std::max({found.states()[0].now_ns, newest.stamp + 1, found.newest().stamp + 1})};
   await_file();
   PSNAM_CHECK(remove_old_files());
-  if (areas_) areas_->settle(keep);
-  std::vector<std::uint32_t> all_sets;
-  for (std::uint32_t one = 0; one < series_.sets; ++one) all_sets.push_back(one);
-  PSNAM_TRY(Round round, begin(found, key, keep, std::move(all_sets)));
-  const Status prepared = locally([&]() -> Status {
+  Round round;
+  round.key = {.number = version != 0 ? version : newest.number + 1,
+               .stamp = std::max({found.states()[0].now_ns, newest.stamp + 1, found.newest().stamp + 1})};
+  round.before = keep;
+  ready = !followed ? std::move(followed) : locally([&]() -> Status {
+    if (areas_) areas_->settle(keep);
     round.layout = layout();
     LocalCopy& copy = copy_to_overwrite(keep);
     PSNAM_TRY(round.copy, copy.make_room(round.layout->payload_bytes(), series_.block_bytes));
     return {};
   });
-  PSNAM_CHECK(team_.agree(prepared));
+  std::vector<std::uint32_t> all_sets;
+  for (std::uint32_t one = 0; one < series_.sets; ++one) all_sets.push_back(one);
+  PSNAM_CHECK(begin(round, found, all_sets, ready));
   round_.emplace(std::move(round));
   return {};
 }

@@ -189,10 +189,12 @@ class Managed {
 
   /// Collective: what all ranks have. All ask for the same.
   Result<Survey> survey(Asked what, std::uint64_t version);
-  /// Collective: the set's area for data of that size, and the leader's attempt at `key` in it. `keep` is not touched.
-  Result<Round> begin(const Survey& survey, const VersionKey& key, const VersionKey& keep,
-                      std::vector<std::uint32_t> sets);
-  Result<AreaPointer> room_for_parity(const Survey& survey, bool takes_part);
+  /// The same for ranks that are `ready`. `followed` is what only this rank knows: the next step is taken only if it is
+  /// well everywhere.
+  Result<Survey> look(Asked what, std::uint64_t version, Status ready, Status& followed);
+  /// Collective, of ranks that are `ready`: the set's area for its data, and the leader's attempt at the version in it.
+  Status begin(Round& round, const Survey& survey, const std::vector<std::uint32_t>& sets, const Status& ready);
+  Status take_room_for_parity(Round& round, const Survey& survey, bool takes_part, const Status& ready);
   /// Of two copies, the one that does not have the version, if there is one to keep, or else the older one.
   [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep);
   [[nodiscard]] LocalCopy& copy_to_overwrite(const VersionKey& keep) { return to_overwrite(copies_, keep); }

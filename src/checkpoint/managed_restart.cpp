@@ -177,7 +177,9 @@ Status Managed::protect(const Survey& survey, const VersionKey& key) {
     if (!survey.committed(key, one)) sets.push_back(one);
   if (sets.empty() || !areas_) return {};
   areas_->settle(key);
-  PSNAM_TRY(Round round, begin(survey, key, key, sets));
+  Round round;
+  round.key = round.before = key;
+  PSNAM_CHECK(begin(round, survey, sets, {}));
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
   const LocalCopy* const copy = takes_part ? copy_of(key) : nullptr;
   PSNAM_TRY(round.copies, map_set(copy, copy != nullptr ? copy->view().payload() : std::span<std::byte>{}));

@@ -67,6 +67,23 @@ class Team {
     PSNAM_CHECK(gather_bytes(&value, all.data(), static_cast<int>(sizeof(Value))));
     return all;
   }
+  /// The same in one step with agree(): if a process is not `ready`, the error of the first of them everywhere.
+  template <class Value>
+  Result<std::vector<Value>> gather(const Value& value, const Status& ready) const {
+    struct Said {
+      Value value;
+      std::uint32_t failed;
+    };
+    PSNAM_TRY(const auto said, gather(Said{value, ready ? 0U : 1U}));
+    std::vector<Value> values;
+    bool failed = false;
+    for (const Said& one : said) {
+      values.push_back(one.value);
+      failed = failed || one.failed != 0;
+    }
+    if (failed) PSNAM_CHECK(agree(ready));
+    return values;
+  }
 
   /// The words of each process, in rank order; each has its own number of them.
   Result<std::vector<std::vector<std::uint64_t>>> gather_words(const std::vector<std::uint64_t>& mine) const;

@@ -43,6 +43,6 @@ def kill_all(pids):
 
 def without_missed_members(output, killed):
     """Without the failures of those who have missed one of the `killed` ranks before the launcher has ended them: that it has ended, or that its
-    memory cannot be reached any more."""
+    memory cannot be reached any more. The line of one may be continued by what another rank writes."""
     ranks = "|".join(str(rank) for rank in killed)
-    return re.sub(rf"[^\n]*: Failure\nFailed\nmember ({ranks})( has ended|: [^\n]*\(the server is gone[^\n]*)\n", "", output)
+    return re.sub(rf"[^\n]*: Failure\nFailed\nmember ({ranks})( has ended|: [^\n]*\(the server is gone[^\n]*)", "", output)
