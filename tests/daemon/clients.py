@@ -114,8 +114,10 @@ def a_quota_is_refused_with_its_own_error(place):
     users = {one["uid"]: one for one in place.json("top", "--count", "1")["users"]}
     assert users[NOBODY]["reserved_bytes"] == users[NOBODY]["quota_bytes"] == 2 * MEGABYTE, users
     assert users[0]["quota_bytes"] is None, users
-    place.write_config(f"store = {place.store}\nlisten = {place.socket}\ncapacity = 64M\nquota = 3M\nquota-objects = 2\n")
+    place.write_config(f"store = {place.store}\nlisten = {place.socket}\ncapacity = 64M\nquota = 3M\nquota-objects = 2\ncatalog = 2M\n")
+    assert place.json("capacity")["catalog_limit_bytes"] == 8 << 30
     daemon.reload()
+    assert place.json("capacity")["catalog_limit_bytes"] == 2 * MEGABYTE
     place.must("alloc", "1K", uid=NOBODY)
     refused = place.namctl("alloc", "1K", uid=NOBODY)
     assert refused.returncode == 1 and "2 of at most 2" in refused.stderr, refused
@@ -140,6 +142,7 @@ def metrics_can_be_read(place):
             assert match, line
             values[match[1] + (match[2] or "")] = float(match[3])
     assert values["namd_capacity_bytes"] == 64 * MEGABYTE and values["namd_reserved_bytes"] == MEGABYTE, text
+    assert 0 < values["namd_catalog_bytes"] < MEGABYTE and values["namd_catalog_limit_bytes"] == 8 << 30, text
     assert values["namd_sessions_accepted_total"] >= 2
     assert values['namd_refusals_total{reason="no_memory"}'] >= 1, text
     assert values['namd_request_duration_seconds_count{kind="allocate"}'] == 2, text
