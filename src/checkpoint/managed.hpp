@@ -171,6 +171,7 @@ class Managed {
   Status open_series();
   Status find_pages();
   Status make_page();
+  void warn_of_near_partners() const;
   Result<Series> tell(const SeriesPage* page) const;
   Status open_former(Series series);
   Status open_parts();

@@ -119,6 +119,7 @@ Status Managed::open_series() {
   });
   PSNAM_CHECK(team_.agree(made));
   PSNAM_TRY(series_, tell(page_.get()));
+  if (team_.rank() == 0) warn_of_near_partners();
   PSNAM_TRY(Series former, tell(former_page_.get()));
   PSNAM_CHECK(clean(std::array{series_.id, former.id}));
   return former.ranks() != 0 ? open_former(std::move(former)) : Status{};
@@ -152,19 +153,24 @@ Status Managed::make_page() {
                 .set_of = {}};
   series.set_of = deal_out(nodes_, series.sets);
   if (options_.partners) series.partner_of = choose_partners(nodes_);
-  for (std::uint32_t rank = 0; rank < series.partner_of.size(); ++rank) {
-    const std::uint32_t partner = series.partner_of[rank];
-    if (nodes_[partner] != nodes_[rank]) continue;
-    log::warn("checkpoints \"{}\": the partner of rank {} is on the same node, which may be lost with both copies",
-              series.name, rank);
-    break;
-  }
   if (former_page_) {
     series.former = former_page_->series().id;
     series.id = related_id(series.former);
   }
   PSNAM_TRY(page_, SeriesPage::create(nam_, std::move(series), former_page_ ? 1 - former_page_->index() : 0));
   return {};
+}
+
+/// They were chosen for the placement of the job that made the series.
+void Managed::warn_of_near_partners() const {
+  for (std::uint32_t rank = 0; rank < series_.partner_of.size(); ++rank) {
+    const std::uint32_t partner = series_.partner_of[rank];
+    if (nodes_[partner] != nodes_[rank]) continue;
+    log::warn(
+        "checkpoints \"{}\": the partner of rank {}, rank {}, is on the same node, which may be lost with both copies",
+        series_.name, rank, partner);
+    return;
+  }
 }
 
 /// Collective: the series of rank 0's page, to all; one of no ranks if it has no page.

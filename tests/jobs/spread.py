@@ -97,6 +97,11 @@ def partners(site, program, policy):
     shutil.rmtree(site.stores["B"])
     series.go_on({"A": 3}, 1, source=PARTS)
     series.go_on({"A": 2, "B": 2}, 1, source=PARTS)
+    # As many ranks as those whose partners were chosen, and placed otherwise.
+    result = series.go_on([("A", 1), ("B", 1), ("A", 1), ("B", 1)], 1, versions=1)
+    assert "is on the same node, which may be lost with both copies" in result.output, result.output
+    result = series.go_on({"A": 2, "B": 2}, 1, versions=1)
+    assert "is on the same node" not in result.output, result.output
     for node in site.stores:
         shutil.rmtree(site.stores[node])
     series.expect({"A": 2, "B": 2}, "IsToldWhatIsLost", message="are lost")
