@@ -86,14 +86,7 @@ parity::Deadline Managed::deadline(const AreaMemory& memory) const {
   return std::chrono::steady_clock::now() + options_.timeout + std::chrono::milliseconds{bytes / kBytesInAMillisecond};
 }
 
-Result<Survey> Managed::survey(Asked what, std::uint64_t version) {
-  Status followed;
-  PSNAM_TRY(Survey found, look(what, version, {}, followed));
-  PSNAM_CHECK(team_.agree(followed));
-  return found;
-}
-
-Result<Survey> Managed::look(Asked what, std::uint64_t version, Status ready, Status& followed) {
+Result<Survey> Managed::survey(Asked what, std::uint64_t version, Status ready) {
   RankState mine{.asked = version,
                  .now_ns = now_ns(),
                  .operation = static_cast<std::uint32_t>(what),
@@ -123,10 +116,12 @@ Result<Survey> Managed::look(Asked what, std::uint64_t version, Status ready, St
   }
   PSNAM_CHECK(hear_partners(all));
   Survey found{series_, std::move(all)};
-  followed = locally([&]() -> Status {
+  const Status followed = locally([&]() -> Status {
     if (!areas_ || leads()) return {};
     return areas_->follow(found.areas(set()));
   });
+  // The leader may let go of an area only when the others have found it.
+  PSNAM_CHECK(team_.agree(followed));
   return found;
 }
 
@@ -193,9 +188,8 @@ LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const VersionKe
 }
 
 Status Managed::prepare_save(std::uint64_t version) {
-  Status ready = round_ ? Status{} : locally([&] { return pack_objects(); });
-  Status followed;
-  PSNAM_TRY(const Survey found, look(Asked::save, version, std::move(ready), followed));
+  Status packed = round_ ? Status{} : locally([&] { return pack_objects(); });
+  PSNAM_TRY(const Survey found, survey(Asked::save, version, std::move(packed)));
   const VersionKey keep = found.to_keep(unusable_);
   // What a save that failed has left is no version, and its number may be given again.
   const VersionKey newest = std::max({keep, floor_, unusable_});
@@ -209,8 +203,8 @@ Status Managed::prepare_save(std::uint64_t version) {
   round.key = {.number = version != 0 ? version : newest.number + 1,
                .stamp = std::max({found.states()[0].now_ns, newest.stamp + 1, found.newest().stamp + 1})};
   round.before = keep;
-  ready = !followed ? std::move(followed) : locally([&]() -> Status {
-    if (areas_) areas_->settle(keep);
+  if (areas_) areas_->settle(keep);
+  const Status ready = locally([&]() -> Status {
     round.layout = layout();
     LocalCopy& copy = copy_to_overwrite(keep);
     PSNAM_TRY(round.copy, copy.make_room(round.layout->payload_bytes(), series_.block_bytes));

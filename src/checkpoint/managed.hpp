@@ -188,11 +188,8 @@ class Managed {
   [[nodiscard]] bool leads() const { return leader_of(set()) == rank(); }
   [[nodiscard]] parity::Deadline deadline(const AreaMemory& memory) const;
 
-  /// Collective: what all ranks have. All ask for the same.
-  Result<Survey> survey(Asked what, std::uint64_t version);
-  /// The same for ranks that are `ready`. `followed` is what only this rank knows: the next step is taken only if it is
-  /// well everywhere.
-  Result<Survey> look(Asked what, std::uint64_t version, Status ready, Status& followed);
+  /// Collective, of ranks that are `ready`: what all ranks have. All ask for the same.
+  Result<Survey> survey(Asked what, std::uint64_t version, Status ready = {});
   /// Collective, of ranks that are `ready`: the set's area for its data, and the leader's attempt at the version in it.
   Status begin(Round& round, const Survey& survey, const std::vector<std::uint32_t>& sets, const Status& ready);
   Status take_room_for_parity(Round& round, const Survey& survey, bool takes_part, const Status& ready);
