@@ -38,7 +38,8 @@ Status Store::publish(std::string_view service, std::string_view port_name) {
   PSNAM_CHECK(check_service_name(service));
   if (!check_window_name(port_name)) return no_such_window(port_name, impl_->folder);
   PSNAM_TRY(const Rights rights, this->rights());
-  PSNAM_TRY(CatalogTransaction transaction, impl_->catalog->write(Purpose::creation, service.size() + port_name.size()));
+  PSNAM_TRY(CatalogTransaction transaction,
+            impl_->catalog->write(Purpose::creation, service.size() + port_name.size()));
   PSNAM_TRY(const auto window_id, transaction.window_called(port_name));
   if (!window_id) return no_such_window(port_name, impl_->folder);
   PSNAM_TRY(const auto window, transaction.window(*window_id));

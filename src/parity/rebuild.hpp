@@ -40,8 +40,8 @@ struct MemberBuffer {
   std::span<std::byte> bytes;  ///< exactly as long as the member is in the version
   bool lost = false;           ///< nothing is there yet: it is filled
 };
-/// `report.repaired` of a member names what this process repaired: its own data, and some of the parity. After a failure
-/// what is in a lost member's buffer counts for nothing.
+/// `report.repaired` of a member names what this process repaired: its own data, and some of the parity. After a
+/// failure what is in a lost member's buffer counts for nothing.
 [[nodiscard]] Status rebuild_member(Area& area, const Attempt& attempt, const Version& version,
                                     const MemberBuffer& data, Deadline deadline, RebuildReport& report);
 

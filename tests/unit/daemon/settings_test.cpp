@@ -69,7 +69,8 @@ TEST_F(NamdSettings, EverySettingCanStandInTheFileAsOnTheCommandLine) {
       Example{"auth", "munge"},     Example{"secret-file", "/c/d"},    Example{"munge-socket", "/e"},
       Example{"huge-pages", "yes"}, Example{"numa-nodes", "0,2-3"},    Example{"durable", "yes"},
       Example{"log", "debug"},      Example{"metrics", "127.0.0.1:3"}, Example{"metrics-public", "yes"},
-      Example{"catalog", "64M"},    Example{"timeout", "5"},      Example{"max-sessions", "9"},      Example{"workers", "2"},
+      Example{"catalog", "64M"},    Example{"timeout", "5"},           Example{"max-sessions", "9"},
+      Example{"workers", "2"},
   };
   ASSERT_EQ(kExamples.size(), setting_table().size()) << "a row without an example";
   for (const auto& example : kExamples) {
