@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "nam/service.hpp"
 
@@ -23,19 +24,24 @@ inline Status release_leftovers(nam::Service& nam) {
   return {};
 }
 
-/// Does `attempt` again, for a while, as long as it says Code::busy. A manager hears of the death of a client when its
-/// connection closes, and ends what it had in use after that; the next job may be there before.
+/// Does `attempt` again, until `until`, as long as it says Code::busy. A manager hears of the death of a client when
+/// its connection closes, and ends what it had in use after that; the next job may be there before.
 template <class Attempt>
-auto when_let_go(Attempt attempt) -> decltype(attempt()) {
+auto when_let_go(Attempt attempt, std::chrono::steady_clock::time_point until) -> decltype(attempt()) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::milliseconds kLongestPause{100};
-  constexpr std::chrono::seconds kLimit{2};
-  const Clock::time_point until = Clock::now() + kLimit;
   for (std::chrono::milliseconds pause{5};; pause = std::min(2 * pause, kLongestPause)) {
     auto result = attempt();
     if (result || result.error().code != Code::busy || Clock::now() >= until) return result;
     ::poll(nullptr, 0, static_cast<int>(pause.count()));
   }
+}
+
+/// The same for a short while.
+template <class Attempt>
+auto when_let_go(Attempt attempt) -> decltype(attempt()) {
+  constexpr std::chrono::seconds kLimit{2};
+  return when_let_go(std::move(attempt), std::chrono::steady_clock::now() + kLimit);
 }
 
 /// Uses by jobs.
