@@ -180,7 +180,6 @@ Status Environment::set_up(const EnvironmentOptions& options, bool make_tables) 
   if (!options.durable) flags |= MDB_NOSYNC;
   rc = ::mdb_env_open(env_, options.path.c_str(), flags, 0600);
   if (rc != MDB_SUCCESS) return lmdb_error("opening", shown_, rc);
-  map_bytes_ = options.map_bytes;
   PSNAM_TRY(const int fd, descriptor());
   // LMDB leaves this descriptor open across exec.
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return system_error(shown_, errno);

@@ -142,7 +142,6 @@ class Environment {
   [[nodiscard]] Result<std::uint64_t> used_bytes() const;
   /// Those of them that may be written again; looks at all of them.
   [[nodiscard]] Result<std::uint64_t> free_bytes();
-  [[nodiscard]] std::uint64_t map_bytes() const noexcept { return map_bytes_; }
 
  private:
   friend class Transaction;
@@ -159,7 +158,6 @@ class Environment {
   pid_t process_;
   bool queues_ = true;  ///< false for a file that nobody else can see
   MDB_env* env_ = nullptr;
-  std::size_t map_bytes_ = 0;
   std::array<MDB_dbi, kMaxTables> tables_{};
   std::size_t open_tables_ = 0;
 };
