@@ -151,10 +151,13 @@ class Clock:
 
     def __init__(self, folder):
         self.file = os.path.join(folder, "clock")
-        self.shift(0)
+        if not os.path.exists(self.file):
+            with open(self.file, "wb") as file:
+                file.write(struct.pack("q", 0))
 
     def shift(self, seconds):
-        with open(self.file, "wb") as file:
+        # Never shorter in between: namd has it mapped, and would end if it read the clock just then.
+        with open(self.file, "r+b") as file:
             file.write(struct.pack("q", seconds))
 
 

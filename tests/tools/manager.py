@@ -45,8 +45,11 @@ class Manager:
 
     def __exit__(self, kind, *_):
         try:
+            ended = self.process.poll() if self.process is not None else None
             if self.process is not None:
                 self.kill()
+            if ended is not None:
+                self._fail(f"had ended by itself, with status {ended}")
             if kind is not None:
                 print(f"namd said:\n{self.log_text()[-4000:]}")
         finally:
