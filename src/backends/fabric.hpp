@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -121,11 +122,12 @@ class Fabric {
 
   [[nodiscard]] virtual Result<std::unique_ptr<FabricServer>> open_server(const FabricOptions& options) = 0;
   /// Connects to the endpoint with this address, of a server with this provider. Code::unreachable when it does not
-  /// answer within the limit, Code::incompatible when the address is none, Code::unsupported when the provider cannot
-  /// be had.
+  /// answer within the limit or before a stop is requested, Code::incompatible when the address is none,
+  /// Code::unsupported when the provider cannot be had.
   [[nodiscard]] virtual Result<std::shared_ptr<FabricClient>> connect(const FabricOptions& options,
                                                                       std::string_view provider,
-                                                                      std::string_view address) = 0;
+                                                                      std::string_view address,
+                                                                      std::stop_token stop = {}) = 0;
 };
 
 /// Opens the module `file`; without a name the one beside the program or library that this code is part of, in the
@@ -137,7 +139,7 @@ class Fabric {
 /// version. To be raised with every change of the classes above.
 inline constexpr std::string_view kFabricModule = "libpsnam-fabric.so";
 inline constexpr const char* kFabricFactory = "psnam_fabric_open";
-inline constexpr const char* kFabricVersion = "2";
+inline constexpr const char* kFabricVersion = "3";
 using FabricFactory = Fabric* (*)(const char* version);
 
 }  // namespace psnam::backends

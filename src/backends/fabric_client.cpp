@@ -62,13 +62,13 @@ class Client final : public FabricClient {
 }  // namespace
 
 Result<std::shared_ptr<FabricClient>> connect_fabric(const FabricOptions& options, std::string_view provider,
-                                                     std::string_view address) {
+                                                     std::string_view address, const std::stop_token& stop) {
   const auto decoded = format::decode_fabric_address(address);
   if (!decoded)
     return Error{Code::incompatible, fmt::format("{} bytes are no address of a fabric endpoint of version {}",
                                                  address.size(), format::kFabricAddressVersion)};
   PSNAM_TRY(Info info, find_provider(std::string{provider}, options.local_address));
-  PSNAM_TRY(std::shared_ptr<Connection> connection, Connection::open(options, std::move(info), *decoded));
+  PSNAM_TRY(std::shared_ptr<Connection> connection, Connection::open(options, std::move(info), *decoded, stop));
   return std::shared_ptr<FabricClient>{std::make_shared<Client>(std::move(connection))};
 }
 

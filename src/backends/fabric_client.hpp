@@ -8,6 +8,7 @@
 namespace psnam::backends {
 
 [[nodiscard]] Result<std::shared_ptr<FabricClient>> connect_fabric(const FabricOptions& options,
-                                                                   std::string_view provider, std::string_view address);
+                                                                   std::string_view provider, std::string_view address,
+                                                                   const std::stop_token& stop);
 
 }  // namespace psnam::backends

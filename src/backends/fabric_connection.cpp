@@ -48,16 +48,21 @@ Connection::Connection(FabricOptions options, Domain domain) noexcept
 }
 
 Result<std::shared_ptr<Connection>> Connection::open(const FabricOptions& options, Info info,
-                                                     const format::FabricAddress& address) {
+                                                     const format::FabricAddress& address,
+                                                     const std::stop_token& stop) {
   // A thread of the provider's would make a broken connection anew at any time.
   const Waiting waiting = descriptor_brings_thread(*info) ? Waiting::by_looking : Waiting::by_descriptor;
   PSNAM_TRY(Domain domain, Domain::open(std::move(info), options.local_address, waiting));
   auto connection = std::make_shared<Connection>(options, std::move(domain));
+  const std::stop_callback stops{stop, [&connection] { connection->abandon("nobody waits for it any more"); }};
   PSNAM_CHECK(connection->greet(address));
   return connection;
 }
 
 Status Connection::greet(const format::FabricAddress& address) {
+  // From here on, as it may be abandoned meanwhile.
+  Lock lock{mutex_};
+  if (failure_) return failure();
   std::array<char, 128> text{};
   std::size_t bytes = text.size();
   peer_ = fi_av_straddr(domain_.peers.get(), address.name.data(), text.data(), &bytes);
@@ -69,7 +74,6 @@ Status Connection::greet(const format::FabricAddress& address) {
                  fmt::format("{} is no address of the fabric provider {}", peer_, provider_name(*domain_.info))};
   hello_ = {address.key, address.base};
   if (staged_) PSNAM_CHECK(staging_.prepare(domain_, domain_.needs(FI_MR_LOCAL)));
-  Lock lock{mutex_};
   PSNAM_CHECK(post_read_behind(lock));
   PSNAM_CHECK(await(lock, [this] { return tail_ == head_; }));
   adopt_own_sockets(address.name);

@@ -31,9 +31,10 @@ namespace psnam::backends {
 
 class Connection {
  public:
-  /// Opens an endpoint and sees that the server answers.
+  /// Opens an endpoint and sees that the server answers, unless a stop is requested before.
   [[nodiscard]] static Result<std::shared_ptr<Connection>> open(const FabricOptions& options, Info info,
-                                                                const format::FabricAddress& address);
+                                                                const format::FabricAddress& address,
+                                                                const std::stop_token& stop);
   Connection(FabricOptions options, Domain domain) noexcept;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

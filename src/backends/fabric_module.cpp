@@ -20,10 +20,10 @@ class LibFabric final : public Fabric {
     return open_fabric_server(options);
   }
   [[nodiscard]] Result<std::shared_ptr<FabricClient>> connect(const FabricOptions& options, std::string_view provider,
-                                                              std::string_view address) override {
+                                                              std::string_view address, std::stop_token stop) override {
     const SignalGuard guard;
     prepare();
-    return connect_fabric(options, provider, address);
+    return connect_fabric(options, provider, address, std::move(stop));
   }
 
  private:

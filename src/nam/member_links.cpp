@@ -59,7 +59,7 @@ Status check_member_address(std::string_view provider, std::string_view address,
 }
 
 Result<std::shared_ptr<backends::FabricClient>> MemberLinks::get(FabricSource& source, const std::string& provider,
-                                                                 const std::string& address) {
+                                                                 const std::string& address, std::stop_token stop) {
   PSNAM_CHECK(check_member_address(provider, address, peer_ip_));
   {
     const std::lock_guard lock{mutex_};
@@ -68,7 +68,7 @@ Result<std::shared_ptr<backends::FabricClient>> MemberLinks::get(FabricSource& s
     if (links_.size() >= kMostLinks)
       return Error{Code::no_memory, fmt::format("a client has at most {} endpoints for parity", kMostLinks)};
   }
-  PSNAM_TRY(auto link, source.connect(provider, address, own_ip_));
+  PSNAM_TRY(auto link, source.connect(provider, address, own_ip_, std::move(stop)));
   const std::lock_guard lock{mutex_};
   return links_.insert_or_assign(address, std::move(link)).first->second;
 }

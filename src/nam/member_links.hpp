@@ -30,7 +30,7 @@ class MemberLinks {
   /// The connection to that endpoint, made if there is none that lives. Code::access, Code::no_memory beyond
   /// kMostLinks, and what backends::Fabric::connect() has.
   [[nodiscard]] Result<std::shared_ptr<backends::FabricClient>> get(FabricSource& source, const std::string& provider,
-                                                                    const std::string& address);
+                                                                    const std::string& address, std::stop_token stop);
 
  private:
   const std::string peer_ip_;

@@ -80,10 +80,9 @@ void ParityJob::run() {
 Result<std::vector<MemberMemory>> ParityJob::connect_all() {
   std::vector<MemberMemory> memories;
   for (const auto& member : members_) {
-    PSNAM_CHECK(still_on());
     MemberMemory memory{.link = nullptr, .data = member->part.data, .checksums = member->part.checksums};
     if (memory.data.bytes != 0) {
-      auto link = member->connect();
+      auto link = member->connect(stops_connecting_.get_token());
       if (!link)
         return Error{link.error().code, fmt::format("member {}: {}", member->part.member, link.error().message),
                      link.error().detail};
@@ -92,6 +91,8 @@ Result<std::vector<MemberMemory>> ParityJob::connect_all() {
       links_.push_back(memory.link);
     }
     memories.push_back(std::move(memory));
+    // After it stands among the links: whoever stops this from now on finds it there.
+    PSNAM_CHECK(still_on());
   }
   return memories;
 }
@@ -177,6 +178,7 @@ void ParityJob::abandon(Error reason) {
   if (state_ == State::running) {
     // Whoever waits for a member's memory comes back at once.
     for (const auto& link : links_) link->abandon(reason.message);
+    stops_connecting_.request_stop();
     stop_ = std::move(reason);
     return;
   }

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,8 @@ namespace psnam::nam {
 class ParityJob {
  public:
   using Clock = std::chrono::steady_clock;
-  /// The connection to a member's endpoint.
-  using Connect = std::function<Result<std::shared_ptr<backends::FabricClient>>()>;
+  /// The connection to a member's endpoint; waiting for it ends when a stop is requested.
+  using Connect = std::function<Result<std::shared_ptr<backends::FabricClient>>(std::stop_token)>;
 
   /// For the attempt of `first`, over the area in `memory`, which is a part of `mapping`. Code::corrupt if it is none.
   [[nodiscard]] static Result<std::shared_ptr<ParityJob>> open(std::shared_ptr<RootMapping> mapping,
@@ -94,6 +95,7 @@ class ParityJob {
   std::size_t come_ = 0;
   std::vector<std::shared_ptr<backends::FabricClient>> links_;  ///< in use by the running thread
   std::optional<Error> stop_;
+  std::stop_source stops_connecting_;
   std::optional<Error> failure_;
   ParityDone done_;
 };

@@ -17,7 +17,8 @@ Result<backends::FabricServer*> FabricSource::server() {
 
 Result<std::shared_ptr<backends::FabricClient>> FabricSource::connect(const std::string& provider,
                                                                       const std::string& address,
-                                                                      const std::string& local_address) {
+                                                                      const std::string& local_address,
+                                                                      std::stop_token stop) {
   std::shared_ptr<backends::Fabric> fabric;
   {
     const std::lock_guard lock{mutex_};
@@ -28,7 +29,7 @@ Result<std::shared_ptr<backends::FabricClient>> FabricSource::connect(const std:
   }
   backends::FabricOptions options = options_;
   if (!local_address.empty()) options.local_address = local_address;
-  return fabric->connect(options, provider, address);
+  return fabric->connect(options, provider, address, std::move(stop));
 }
 
 std::string FabricSource::provider() const {

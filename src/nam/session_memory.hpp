@@ -32,7 +32,8 @@ class FabricSource {
   /// A connection to an endpoint of a client, whose memory this side reads and writes.
   [[nodiscard]] Result<std::shared_ptr<backends::FabricClient>> connect(const std::string& provider,
                                                                         const std::string& address,
-                                                                        const std::string& local_address);
+                                                                        const std::string& local_address,
+                                                                        std::stop_token stop);
   /// Empty until somebody needed it.
   [[nodiscard]] std::string provider() const;
 

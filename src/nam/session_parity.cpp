@@ -28,8 +28,9 @@ Result<Answer> Session::answer(const request::JoinParity& request) {
   };
   if (request.data.bytes != 0) PSNAM_CHECK(check_member_address(request.provider, request.address, peer_ip_));
   PSNAM_CHECK(parts_.parity.join(
-      number(), request, open, [hold = hold_, &parts = parts_, provider = request.provider, address = request.address] {
-        return hold->links.get(parts.fabric, provider, address);
+      number(), request, open,
+      [hold = hold_, &parts = parts_, provider = request.provider, address = request.address](std::stop_token stop) {
+        return hold->links.get(parts.fabric, provider, address, std::move(stop));
       }));
   return Answer{reply::Done{}};
 }

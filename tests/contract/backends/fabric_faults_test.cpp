@@ -208,6 +208,31 @@ TEST_F(FabricFaults, ReadingAndConnectingEndWithinTheLimitToo) {
   peer_.go_on();
 }
 
+TEST_F(FabricFaults, WhoConnectsComesBackWhenAStopIsRequested) {
+  const auto endpoint = peer_.endpoint();
+  peer_.stop();
+  for (const bool before : {true, false}) {
+    std::stop_source source;
+    if (before) source.request_stop();
+    const std::set<int> sockets = network_sockets();
+    Status ended;
+    std::thread connecting{[&] {
+      const auto client = fabric_->connect(options(), peer_.provider(), endpoint.address, source.get_token());
+      if (!client) ended = Error{client.error().code, client.error().message};
+    }};
+    const auto limit = Clock::now() + kAtMost;
+    while (!before && network_sockets() == sockets && Clock::now() < limit) std::this_thread::yield();
+    const auto asked = Clock::now();
+    source.request_stop();
+    connecting.join();
+    EXPECT_LE(Clock::now() - asked, kAtMost);
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().code, Code::unreachable) << ended.error().message;
+    EXPECT_NE(ended.error().message.find("nobody waits for it"), std::string::npos) << ended.error().message;
+  }
+  peer_.go_on();
+}
+
 TEST_F(FabricFaults, AKilledServerIsAnErrorWithinTheLimit) {
   timeout_ = std::chrono::milliseconds{2000};
   const Party busy = party();

@@ -6,10 +6,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -19,6 +23,19 @@
 namespace psnam::test {
 
 using namespace psnam::backends;
+
+/// This process's, of the network: a provider's pairs of sockets, by which its threads wake each other, reach
+/// nobody else.
+inline std::set<int> network_sockets() {
+  std::set<int> found;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+    const int fd = std::atoi(entry.path().filename().c_str());
+    int family = 0;
+    socklen_t bytes = sizeof family;
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes) == 0 && family != AF_UNIX) found.insert(fd);
+  }
+  return found;
+}
 
 /// A fabric_peer, killed when it goes.
 class FabricPeer {

@@ -1,7 +1,5 @@
 // Opening the module and connecting: what is refused with which words, and what a process keeps of its own.
-#include <dirent.h>
 #include <dlfcn.h>
-#include <sys/socket.h>
 
 #include <csignal>
 #include <cstring>
@@ -13,18 +11,6 @@
 
 namespace psnam::test {
 namespace {
-
-/// Of the network: the provider's pairs of sockets, by which its threads wake each other, reach nobody else.
-std::set<int> sockets() {
-  std::set<int> found;
-  for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
-    const int fd = std::atoi(entry.path().filename().c_str());
-    int family = 0;
-    socklen_t bytes = sizeof family;
-    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes) == 0 && family != AF_UNIX) found.insert(fd);
-  }
-  return found;
-}
 
 TEST(FabricModule, MissingIsSaidWithItsName) {
   const auto fabric = load_fabric("/nowhere/libpsnam-fabric.so");
@@ -63,11 +49,11 @@ TEST(FabricModule, LeavesSignalHandlersAlone) {
 TEST(FabricModule, SocketsOfAClientCloseOnExec) {
   FabricPeer peer{4096};
   const auto opened = fabric();
-  const auto before = sockets();
+  const auto before = network_sockets();
   const auto client = connect(*opened, peer, peer.endpoint());
   ASSERT_NE(client, nullptr);
   std::size_t made = 0;
-  for (const int fd : sockets()) {
+  for (const int fd : network_sockets()) {
     if (before.contains(fd)) continue;
     ++made;
     EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0) << fd;
