@@ -16,9 +16,10 @@ namespace {
 constexpr std::size_t kMostUnderWay = 256;
 constexpr std::size_t kSmallBytes = 4096;  // up to here a piece is held back to be sent with others
 constexpr std::size_t kHeldBackBytes = 8192;
-// After so many bytes an answer costs little beside them: each is a message and two system calls here, and as many
-// there, which took up to a tenth of the rate of writes of 256 KiB when each of these was answered.
-constexpr std::size_t kAnsweredBytes = std::size_t{2} << 20;
+// After so many bytes completions are looked for, which takes an answer: a message and two system calls here, and as
+// many there. Every 256 KiB they took up to a tenth of the rate of writes. A read behind the writes costs less than one
+// of them that demands its acknowledgement, which took a twentieth every 2 MiB.
+constexpr std::size_t kUnseenBytes = std::size_t{4} << 20;
 
 bool keeps_order(const fi_info& info) noexcept {
   const std::uint64_t order = info.tx_attr->msg_order;
@@ -138,14 +139,13 @@ Status Connection::post_write(Lock& lock, const Message& message, Answer answer)
     }
   }
   const bool last_place = under_way() + 2 >= ring_.size() || (staged_ && !staging_.any_free());
-  const bool answered = answer == Answer::demanded || delivery_ || waiting_ > 0 || last_place ||
-                        unseen_bytes_ + message.bytes() >= kAnsweredBytes;
+  const bool answered = answer == Answer::demanded || delivery_ || waiting_ > 0 || last_place;
   std::uint64_t flags = FI_COMPLETION;
   if (answered) flags |= FI_DELIVERY_COMPLETE;
   if (!staged_ && message.bytes() <= inject_bytes_) flags |= FI_INJECT;
   PSNAM_CHECK(post(lock, message, stage, true, flags));
   uncovered_ = answered ? 0 : uncovered_ + 1;
-  return keep_moving(message.bytes());
+  return keep_moving(lock, message.bytes());
 }
 
 Status Connection::read(const RemoteRange& range, std::span<const Piece> pieces) {
@@ -183,7 +183,7 @@ Status Connection::read_span(Lock& lock, const RemoteRange& range, std::span<con
   [[maybe_unused]] const bool added = message.add({stage->buffer, range.base + begin, range.key, bytes});
   PSNAM_CHECK(post(lock, message, stage, false, FI_COMPLETION));
   uncovered_ = 0;
-  return keep_moving(bytes);
+  return keep_moving(lock, bytes);
 }
 
 Status Connection::read_plain(Lock& lock, const RemoteRange& range, std::span<const Piece> pieces) {
@@ -218,7 +218,7 @@ Status Connection::post_read(Lock& lock, const Message& message) {
   }
   PSNAM_CHECK(post(lock, message, stage, false, FI_COMPLETION));
   uncovered_ = 0;
-  return keep_moving(message.bytes());
+  return keep_moving(lock, message.bytes());
 }
 
 Status Connection::post_read_behind(Lock& lock) {
@@ -303,9 +303,10 @@ Status Connection::finish(std::uint64_t until) {
   return await(lock, [this, until] { return tail_ >= until; });
 }
 
-Status Connection::keep_moving(std::size_t bytes) {
+Status Connection::keep_moving(Lock& lock, std::size_t bytes) {
   unseen_bytes_ += bytes;
-  if (unseen_bytes_ < kAnsweredBytes || uncovered_ > 0) return {};
+  if (unseen_bytes_ < kUnseenBytes) return {};
+  PSNAM_CHECK(cover(lock));
   progress();
   return failure_ ? Status{failure()} : Status{};
 }

@@ -85,7 +85,7 @@ class Connection {
   /// Until there is a place in the ring, and a free stage if one is wanted: both are there when it returns.
   [[nodiscard]] Status make_room(Lock& lock, bool stage);
   /// Lets the sockets take and bring what they can, now and then while operations are started.
-  [[nodiscard]] Status keep_moving(std::size_t bytes);
+  [[nodiscard]] Status keep_moving(Lock& lock, std::size_t bytes);
   [[nodiscard]] Status cover(Lock& lock);
   template <class Done>
   [[nodiscard]] Status await(Lock& lock, Done done);
