@@ -105,10 +105,11 @@ Error damaged_now(const Area& area, const Version& version, const BadBlock& bad)
                                                  version.number, area.name(), describe(bad, area.shape().members))};
 }
 
-Error wrong_result(const Area& area, const Version& version, const BadBlock& bad) {
+Status check_result(const Area& area, const Version& version, const BadBlock& block, std::uint32_t checksum) {
+  if (checksum == area.checksums(version.slot, block.piece)[block.block]) return {};
   return Error{psnam::Code::corrupt,
                fmt::format("version {} of parity area '{}': what comes out for {} has not its checksum", version.number,
-                           area.name(), describe(bad, area.shape().members))};
+                           area.name(), describe(block, area.shape().members))};
 }
 
 }  // namespace psnam::parity

@@ -38,6 +38,8 @@ void note_damage(const Area& area, const BadBlock& bad) noexcept;
 
 // What every rebuild has to refuse.
 [[nodiscard]] Error damaged_now(const Area& area, const Version& version, const BadBlock& bad);
-[[nodiscard]] Error wrong_result(const Area& area, const Version& version, const BadBlock& bad);
+/// `checksum`: of what comes out for `block`.
+[[nodiscard]] Status check_result(const Area& area, const Version& version, const BadBlock& block,
+                                  std::uint32_t checksum);
 
 }  // namespace psnam::parity

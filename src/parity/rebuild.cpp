@@ -68,9 +68,8 @@ class Member final : public Share {
       if (keeper(piece, block) != data_.member) continue;
       const std::span<std::byte> place = bytes_of(piece, block);
       // What was there is lost or damaged: it may be written before it is known to be right.
-      if (pass_over({sums.blocks[output], place.size()}, {.copy_to = place.data()}) !=
-          area_.checksums(version_.slot, piece)[block])
-        return wrong_result(area_, version_, {piece, block});
+      const std::uint32_t checksum = pass_over({sums.blocks[output], place.size()}, {.copy_to = place.data()});
+      PSNAM_CHECK(check_result(area_, version_, {piece, block}, checksum));
     }
     return {};
   }
@@ -85,7 +84,11 @@ class Member final : public Share {
       if (const std::uint32_t piece = recovery.lost[output]; keeper(piece, block) == data_.member)
         finished[output].to = bytes_of(piece, block).data();
     PSNAM_CHECK(add(sums, {finished.data(), recovery.lost.size()}));
-    return sums.tile.damaged != 0 ? Status{} : judge_results(recovery, block, finished);
+    if (sums.tile.damaged != 0) return {};
+    for (std::size_t output = 0; output < recovery.lost.size(); ++output)
+      if (finished[output].to != nullptr)
+        PSNAM_CHECK(check_result(area_, version_, {recovery.lost[output], block}, finished[output].checksum));
+    return {};
   }
 
   /// What the first pass does not look at.
@@ -150,13 +153,6 @@ class Member final : public Share {
     return std::ranges::any_of(pieces, [&](std::uint32_t piece) {
       return keeper(piece, block) == data_.member && bytes_of(piece, block).size() != shape_.block_bytes;
     });
-  }
-  Status judge_results(const Recovery& recovery, std::uint64_t block, std::span<const Finished> finished) const {
-    for (std::size_t output = 0; output < recovery.lost.size(); ++output)
-      if (const std::uint32_t piece = recovery.lost[output];
-          finished[output].to != nullptr && finished[output].checksum != area_.checksums(version_.slot, piece)[block])
-        return wrong_result(area_, version_, {piece, block});
-    return {};
   }
   /// Holds what a source was against its checksum.
   Status judge(const BadBlock& source, std::uint32_t sum, format::ParityTile& tile) const {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "parity/block_pass.hpp"
+#include "parity/code.hpp"
 #include "parity/joining.hpp"
 #include "parity/patterns.hpp"
 #include "parity/puller.hpp"
@@ -110,8 +111,7 @@ class Rebuilding {
     for (std::uint32_t output = 0; output < recovery.lost.size(); ++output) {
       const std::uint32_t piece = recovery.lost[output];
       const std::byte* const from = working_.blocks()[output];
-      if (!patterns_.holds(piece, block, {from, patterns_.bytes_in(piece, block)}))
-        return wrong_result(area_, version_, {piece, block});
+      PSNAM_CHECK(check_result(area_, version_, {piece, block}, checksum({from, patterns_.bytes_in(piece, block)})));
       if (piece < shape_.members)
         PSNAM_CHECK(sink_.put(extent_of(shape_, piece, block, version_.sizes[piece]), from));
       else

@@ -79,9 +79,7 @@ class Rebuilding {
 
   Status check_results(std::uint64_t block, const Recovery& recovery) const {
     for (std::size_t output = 0; output < recovery.lost.size(); ++output)
-      if (const std::uint32_t piece = recovery.lost[output];
-          pass_.output_checksums()[output] != area_.checksums(version_.slot, piece)[block])
-        return wrong_result(area_, version_, {piece, block});
+      PSNAM_CHECK(check_result(area_, version_, {recovery.lost[output], block}, pass_.output_checksums()[output]));
     return {};
   }
 
