@@ -31,4 +31,28 @@ static inline psnam_checkpoint_t* psnam_checkpoint_open(const psnam_checkpoint_o
   return psnam_checkpoint_private_open(&team, options);
 }
 
+/* What this rank has of a window is saved and restored under the number `id`, as psnam_checkpoint_register() does it:
+ * the whole memory of the rank in a window made by MPI_Win_create, MPI_Win_allocate or MPI_Win_allocate_shared. Not
+ * collective. Whoever saves or restarts has completed what accesses the window, and not begun more. EINVAL: a dynamic
+ * window, or one whose memory has no address in this process, as that of a PSNAM window without
+ * psnam_baseptr=load_store. */
+static inline int psnam_checkpoint_register_window(psnam_checkpoint_t* checkpoint, uint64_t id, MPI_Win win) {
+  void* base = NULL;
+  MPI_Aint* bytes = NULL;
+  int* flavor = NULL;
+  int has_base = 0, has_bytes = 0, has_flavor = 0;
+  if (win == MPI_WIN_NULL) return nam_private_refuse("psnam_checkpoint_register_window", "the window is MPI_WIN_NULL");
+  if (MPI_Win_get_attr(win, MPI_WIN_BASE, &base, &has_base) != MPI_SUCCESS ||
+      MPI_Win_get_attr(win, MPI_WIN_SIZE, &bytes, &has_bytes) != MPI_SUCCESS ||
+      MPI_Win_get_attr(win, MPI_WIN_CREATE_FLAVOR, &flavor, &has_flavor) != MPI_SUCCESS || !has_bytes || !has_flavor)
+    return nam_private_refuse("psnam_checkpoint_register_window", "the window does not tell what memory it has");
+  if (*flavor == MPI_WIN_FLAVOR_DYNAMIC)
+    return nam_private_refuse("psnam_checkpoint_register_window", "a dynamic window has no memory of its own");
+  if (*bytes != 0 && (!has_base || base == NULL))
+    return nam_private_refuse(
+        "psnam_checkpoint_register_window",
+        "the memory of the window has no address in this process (psnam_baseptr=load_store gives one)");
+  return psnam_checkpoint_register(checkpoint, id, base, (size_t)*bytes);
+}
+
 #endif

@@ -77,6 +77,8 @@ class Checkpoint {
   void add(std::uint64_t id, void* address, std::size_t bytes) {
     check(psnam_checkpoint_register(handle_, id, address, bytes));
   }
+  /* What this rank has of a window; see psnam_checkpoint_register_window. */
+  void add_window(std::uint64_t id, MPI_Win win) { check(psnam_checkpoint_register_window(handle_, id, win)); }
   template <class Value>
   void add(std::uint64_t id, Value& value) {
     static_assert(std::is_trivially_copyable_v<Value>, "objects that are more than their bytes: add_object()");
@@ -146,6 +148,14 @@ class Checkpoint {
     info.bytes = static_cast<std::uint32_t>(sizeof info);
     check(psnam_checkpoint_query(handle_, &info));
     return info;
+  }
+  /* The complete versions, newest first. */
+  std::vector<std::uint64_t> versions() {
+    std::vector<std::uint64_t> all(PSNAM_CHECKPOINT_MAX_VERSIONS);
+    const int count = psnam_checkpoint_versions(handle_, all.data(), static_cast<int>(all.size()));
+    check(count < 0 ? -1 : 0);
+    all.resize(static_cast<std::size_t>(count));
+    return all;
   }
   /* Ends it, and removes all versions. */
   void remove_series() {

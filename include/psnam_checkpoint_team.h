@@ -20,11 +20,17 @@ typedef struct psnam_checkpoint_options {
   const char* to_file; /* a folder that all ranks reach, where each version is written to files too, behind the
                         * program's back; they are read where memory has nothing any more. NULL: none */
   uint32_t policy;     /* PSNAM_CHECKPOINT_BY_PARITY, PSNAM_CHECKPOINT_BY_PARTNER or both; 0: by parity */
-  uint32_t reserved;   /* 0 */
+  uint32_t versions;   /* that are kept, with the one that is being saved: 2 to 8; 0: 2 */
 } psnam_checkpoint_options_t;
 
-#define PSNAM_CHECKPOINT_OPTIONS_INIT \
-  { (uint32_t)sizeof(psnam_checkpoint_options_t), 0, NULL, 1, 0, NULL, PSNAM_CHECKPOINT_BY_PARITY, 0 }
+#define PSNAM_CHECKPOINT_OPTIONS_INIT                                                              \
+  {                                                                                                \
+    (uint32_t)sizeof(psnam_checkpoint_options_t), 0, NULL, 1, 0, NULL, PSNAM_CHECKPOINT_BY_PARITY, \
+        PSNAM_CHECKPOINT_VERSIONS                                                                  \
+  }
+
+#define PSNAM_CHECKPOINT_VERSIONS     2u /* without a choice */
+#define PSNAM_CHECKPOINT_MAX_VERSIONS 8u
 
 /* What lost copies are made again from. */
 #define PSNAM_CHECKPOINT_BY_PARITY  1u /* the others' copies, and parity on the NAM */
@@ -124,6 +130,9 @@ NAM_API int psnam_checkpoint_restart(psnam_checkpoint_t* checkpoint, uint64_t* v
 /* Returns when the last version is in files on all ranks, where it is to be; an error if it could not be written. */
 NAM_API int psnam_checkpoint_flush(psnam_checkpoint_t* checkpoint);
 NAM_API int psnam_checkpoint_query(psnam_checkpoint_t* checkpoint, psnam_checkpoint_info_t* info);
+/* The complete versions, newest first, into versions[0 .. room - 1]. Returns how many there are, which may be more than
+ * `room`, or -1. */
+NAM_API int psnam_checkpoint_versions(psnam_checkpoint_t* checkpoint, uint64_t* versions, int room);
 /* Ends the handle; what was saved stays. EBUSY while a version is being saved. */
 NAM_API int psnam_checkpoint_close(psnam_checkpoint_t* checkpoint);
 /* Ends the handle and removes the series, with all versions. */

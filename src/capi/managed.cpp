@@ -1,6 +1,7 @@
 // psnam_checkpoint.h: managed checkpoints. What is collective goes by the table of functions that the header made.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -38,6 +39,7 @@ Result<psnam_checkpoint_options_t> complete(const psnam_checkpoint_options_t* gi
                                                  given->bytes, sizeof options)};
   std::memcpy(&options, given, given->bytes);
   if (options.policy == 0) options.policy = PSNAM_CHECKPOINT_BY_PARITY;
+  if (options.versions == 0) options.versions = PSNAM_CHECKPOINT_VERSIONS;
   return options;
 }
 
@@ -57,6 +59,7 @@ Result<checkpoint::ManagedOptions> read(const psnam_checkpoint_options_t* given)
                                     .parities = has_parity ? static_cast<std::uint32_t>(options.parities) : 0,
                                     .partners = (options.policy & PSNAM_CHECKPOINT_BY_PARTNER) != 0,
                                     .set_size = static_cast<std::uint32_t>(options.set_size),
+                                    .kept = options.versions,
                                     .or_older = (options.flags & PSNAM_CHECKPOINT_OR_OLDER) != 0,
                                     .folder = options.to_file == nullptr ? "" : options.to_file,
                                     .reports = environment.progress,
@@ -131,6 +134,9 @@ Status query(psnam_checkpoint_t* handle, psnam_checkpoint_info_t* info) {
         fmt::format("psnam_checkpoint_query: info {}",
                     info == nullptr ? "is NULL"
                                     : fmt::format("says {} bytes, this library knows {}", info->bytes, sizeof *info))};
+  const auto number = [&](std::size_t place) {
+    return place < found.complete.size() ? found.complete[place] : std::uint64_t{0};
+  };
   const psnam_checkpoint_info_t all{.bytes = info->bytes,
                                     .sets = static_cast<std::int32_t>(found.sets),
                                     .set = static_cast<std::int32_t>(found.set),
@@ -140,8 +146,8 @@ Status query(psnam_checkpoint_t* handle, psnam_checkpoint_info_t* info) {
                                     .lost = static_cast<std::int32_t>(found.lost.size()),
                                     .source = source_of(one->restored.origin),
                                     .restored = one->restored.version,
-                                    .newest = found.newest,
-                                    .older = found.older,
+                                    .newest = number(0),
+                                    .older = number(1),
                                     .payload_bytes = found.payload_bytes,
                                     .parity_bytes = found.parity_bytes,
                                     .bytes_to_flush = found.bytes_to_flush,
@@ -219,6 +225,20 @@ int psnam_checkpoint_restart(psnam_checkpoint_t* checkpoint, uint64_t* version, 
 
 int psnam_checkpoint_query(psnam_checkpoint_t* checkpoint, psnam_checkpoint_info_t* info) {
   return boundary(-1, [&] { return psnam::capi::query(checkpoint, info); });
+}
+
+int psnam_checkpoint_versions(psnam_checkpoint_t* checkpoint, uint64_t* versions, int room) {
+  return boundary(-1, [&]() -> Result<int> {
+    PSNAM_TRY(const auto one, find("psnam_checkpoint_versions", checkpoint));
+    PSNAM_TRY(const auto found, one->managed->query());
+    if (room < 0 || (room > 0 && versions == nullptr))
+      return psnam::Error{psnam::Code::invalid_argument,
+                          fmt::format("psnam_checkpoint_versions: room for {} versions at {}", room,
+                                      static_cast<const void*>(versions))};
+    const auto count = std::min(found.complete.size(), static_cast<std::size_t>(room));
+    std::copy_n(found.complete.begin(), count, versions);
+    return static_cast<int>(found.complete.size());
+  });
 }
 
 int psnam_checkpoint_flush(psnam_checkpoint_t* checkpoint) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include "base/log.hpp"
 
@@ -56,9 +57,17 @@ Status write(const nam::Memory& memory, std::span<const backends::Piece> pieces)
   return complete(memory, memory.remote->write(pieces));
 }
 
+/// The first bytes of each slot.
+std::vector<backends::Piece> slot_pieces(const nam::Memory& memory, const format::ParityShape& shape,
+                                         std::uint64_t bytes) {
+  std::vector<backends::Piece> pieces;
+  for (std::size_t slot = 0; slot < shape.slots; ++slot)
+    pieces.push_back(piece_of(memory, slot_offset(shape, slot), bytes));
+  return pieces;
+}
+
 Status read_tables(const nam::Memory& memory, const format::ParityShape& shape) {
-  return read(memory, std::array{piece_of(memory, slot_offset(shape, 0), shape.parity_offset()),
-                                 piece_of(memory, slot_offset(shape, 1), shape.parity_offset())});
+  return read(memory, slot_pieces(memory, shape, shape.parity_offset()));
 }
 
 /// Header first: where the tables are it says.
@@ -77,8 +86,7 @@ Result<parity::Area> make_area(const nam::Memory& memory, const parity::AreaSpec
   PSNAM_TRY(parity::Area area, parity::Area::create({memory.mapping.data(), memory.mapping.bytes()}, spec));
   if (!memory.remote) return area;
   const format::ParityShape& shape = area.shape();
-  PSNAM_CHECK(write(memory, std::array{piece_of(memory, slot_offset(shape, 0), shape.rows_offset()),
-                                       piece_of(memory, slot_offset(shape, 1), shape.rows_offset())}));
+  PSNAM_CHECK(write(memory, slot_pieces(memory, shape, shape.rows_offset())));
   PSNAM_CHECK(write(memory, std::array{piece_of(memory, 0, sizeof(format::ParityHeader))}));
   return area;
 }
@@ -103,7 +111,7 @@ Result<std::shared_ptr<AreaMemory>> AreaMemory::allocate(ServicePointer nam, con
                                                          std::string allocation_name) {
   nam::AllocationRequest request;
   PSNAM_TRY(request.size_bytes,
-            parity::bytes_needed(spec.members, spec.capacity_bytes, spec.parities, spec.block_bytes));
+            parity::bytes_needed(spec.members, spec.capacity_bytes, spec.parities, spec.block_bytes, spec.slots));
   request.kind = format::AllocationKind::checkpoint;
   request.name = std::move(allocation_name);
   PSNAM_TRY(const auto users, this_user(*nam));

@@ -13,7 +13,7 @@ namespace psnam::checkpoint {
 
 /// What a rank says of its files. Plain bytes.
 struct FileState {
-  std::array<VersionKey, 4> files{};
+  std::array<VersionKey, 2 + kMostVersions> files{};  // those that are kept, and newer ones that not all ranks have
 
   [[nodiscard]] static FileState of(const Files& files);
   [[nodiscard]] bool has(const VersionKey& key) const;

@@ -19,7 +19,6 @@
 namespace psnam::checkpoint {
 namespace {
 
-constexpr std::size_t kKept = 2;
 constexpr std::string_view kUnfinished = ".unfinished";
 
 Error failed(const char* what, const std::filesystem::path& path) {
@@ -176,11 +175,11 @@ Status Files::add(const CopyView& copy, std::atomic<std::uint64_t>* written_byte
   return {};
 }
 
-void Files::remove_older(const VersionKey& key) const {
+void Files::remove_older(const VersionKey& key, std::size_t kept) const {
   auto all = versions();
   std::erase_if(all, [&](const VersionKey& one) { return one > key; });
   std::error_code error;
-  for (std::size_t index = kKept; index < all.size(); ++index) std::filesystem::remove(path_of(all[index]), error);
+  for (std::size_t index = kept; index < all.size(); ++index) std::filesystem::remove(path_of(all[index]), error);
 }
 
 void Files::remove_unfinished() const {

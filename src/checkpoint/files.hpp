@@ -25,8 +25,8 @@ class Files {
   /// The copy becomes a file, on the disk when it returns, its name too. The copy is not written meanwhile. `written`,
   /// if there is one, grows with the bytes that are.
   Status add(const CopyView& copy, std::atomic<std::uint64_t>* written = nullptr) const;
-  /// Of this rank's files before that of `key`, which is there, one stays.
-  void remove_older(const VersionKey& key) const;
+  /// Of this rank's files up to that of `key`, which is there, the newest `kept` stay.
+  void remove_older(const VersionKey& key, std::size_t kept) const;
   /// What jobs that were killed have begun for this rank goes.
   void remove_unfinished() const;
   /// The content, verified: Code::corrupt if it is not as it was written, and Code::system.

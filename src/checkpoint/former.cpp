@@ -56,7 +56,7 @@ Result<std::vector<std::uint64_t>> Former::copies_here() const {
   std::ranges::sort(names);
   for (std::uint32_t rank = 0; rank < series_.ranks(); ++rank) {
     for (const CopyKind kind : {CopyKind::own, CopyKind::partner}) {
-      for (const int index : {0, 1}) {
+      for (int index = 0; index < static_cast<int>(series_.kept); ++index) {
         if (!std::ranges::binary_search(names, copy_name(kind, series_.id, rank, index))) continue;
         PSNAM_TRY(const LocalCopy copy,
                   LocalCopy::open(places_.store, {series_.id, series_.ranks(), rank}, index, kind));
@@ -115,7 +115,7 @@ Status Former::open_wards() {
     if (keeper_[rank] != static_cast<std::uint32_t>(team_.rank())) continue;
     Ward& ward = wards_[rank];
     for (const CopyKind kind : {CopyKind::own, CopyKind::partner}) {
-      for (const int index : {0, 1}) {
+      for (int index = 0; index < static_cast<int>(series_.kept); ++index) {
         PSNAM_TRY(LocalCopy copy, LocalCopy::open(places_.store, {series_.id, series_.ranks(), rank}, index, kind));
         ward.copies.push_back(std::move(copy));
       }
@@ -143,7 +143,7 @@ RankState Former::state_of(std::uint32_t rank) const {
   RankState state;
   const auto& copies = wards_.at(rank).copies;
   for (std::size_t index = 0; index < copies.size(); ++index)
-    (index < 2 ? state.copies : state.partners)[index % 2] = copies[index].version();
+    (index < series_.kept ? state.copies : state.partners)[index % series_.kept] = copies[index].version();
   const std::uint32_t set = series_.set_of[rank];
   const auto areas = areas_.find(set);
   if (areas != areas_.end() && leader_of(set) == rank) {

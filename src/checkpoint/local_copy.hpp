@@ -1,5 +1,6 @@
 // The copy of one rank's data in the store of its node: a persistent allocation, so it outlives the processes. It holds
-// one version, or none while it is written; a rank has two of them. See format/checkpoint_page.hpp.
+// one version, or none while it is written; a rank has as many of them as versions are kept. See
+// format/checkpoint_page.hpp.
 #pragma once
 
 #include <cstddef>
@@ -68,7 +69,7 @@ class CopyView {
 
 class LocalCopy {
  public:
-  /// `index`: 0 or 1. Looks for the copy; there may be none yet.
+  /// `index`: below the number of versions that are kept. Looks for the copy; there may be none yet.
   static Result<LocalCopy> open(ServicePointer store, const CopyOwner& owner, int index, CopyKind kind = CopyKind::own);
   LocalCopy(LocalCopy&&) noexcept = default;
   LocalCopy& operator=(LocalCopy&&) noexcept = default;

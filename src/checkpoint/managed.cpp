@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <tuple>
 
 #include "base/log.hpp"
 #include "checkpoint/pulled.hpp"
@@ -181,10 +182,13 @@ LocalCopy* Managed::copy_of(const VersionKey& key) {
   return found == copies_.end() ? nullptr : &*found;
 }
 
-LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep) {
-  if (keep && copies[0].version() == keep) return copies[1];
-  if (keep && copies[1].version() == keep) return copies[0];
-  return copies[0].version() <= copies[1].version() ? copies[0] : copies[1];
+LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const Precious& precious) {
+  const auto worth = [&](const LocalCopy& copy) {
+    const VersionKey key = copy.version();
+    const bool complete = std::ranges::find(precious.complete, key) != precious.complete.end();
+    return std::tuple{key && key == precious.never, complete, key};
+  };
+  return *std::ranges::min_element(copies, {}, worth);
 }
 
 Status Managed::prepare_save(std::uint64_t version) {
@@ -202,11 +206,13 @@ Status Managed::prepare_save(std::uint64_t version) {
   Round round;
   round.key = {.number = version != 0 ? version : newest.number + 1,
                .stamp = std::max({found.states()[0].now_ns, newest.stamp + 1, found.newest().stamp + 1})};
-  round.before = keep;
+  round.before = {keep, found.complete()};
+  // What is newer a save that failed has left.
+  std::erase_if(round.before.complete, [&](const VersionKey& key) { return key > keep; });
   if (areas_) areas_->settle(keep);
   const Status ready = locally([&]() -> Status {
     round.layout = layout();
-    LocalCopy& copy = copy_to_overwrite(keep);
+    LocalCopy& copy = to_overwrite(copies_, round.before);
     PSNAM_TRY(round.copy, copy.make_room(round.layout->payload_bytes(), series_.block_bytes));
     return {};
   });
@@ -348,13 +354,13 @@ Result<ManagedInfo> Managed::query() {
                    .member = series_.member(rank()),
                    .members = static_cast<std::uint32_t>(series_.ranks_of(set()).size()),
                    .parities = series_.parities,
-                   .newest = newest.number,
-                   .older = found.before(newest).number,
+                   .complete = {},
                    .payload_bytes = here.states()[rank()].payload_bytes,
                    .parity_bytes = 0,
                    .bytes_to_flush = 0,
                    .bytes_flushed = 0,
                    .lost = {}};
+  for (const VersionKey& key : found.complete()) info.complete.push_back(key.number);
   for (const RankState& state : here.states()) {
     info.bytes_to_flush += state.bytes_to_flush;
     info.bytes_flushed += state.bytes_flushed;

@@ -46,12 +46,13 @@ namespace psnam::checkpoint {
 
 struct ManagedOptions {
   std::string name;
-  std::uint32_t parities = 1;  ///< 0: none; with partners only
-  bool partners = false;       ///< a rank of another node has a copy of each rank's data too
-  std::uint32_t set_size = 0;  ///< 0: as many ranks as can be
-  bool or_older = false;       ///< restart() goes back to an older version by itself
-  std::string folder;          ///< where each version is written to files too; empty: nowhere
-  bool reports = false;        ///< rank 0 tells on standard error how far the files are
+  std::uint32_t parities = 1;                       ///< 0: none; with partners only
+  bool partners = false;                            ///< a rank of another node has a copy of each rank's data too
+  std::uint32_t set_size = 0;                       ///< 0: as many ranks as can be
+  std::uint32_t kept = format::kCheckpointMinKept;  ///< versions, with the one that is being saved
+  bool or_older = false;                            ///< restart() goes back to an older version by itself
+  std::string folder;                               ///< where each version is written to files too; empty: nowhere
+  bool reports = false;                             ///< rank 0 tells on standard error how far the files are
   std::chrono::milliseconds timeout{0};
 };
 
@@ -80,7 +81,7 @@ struct Restored {
 
 struct ManagedInfo {
   std::uint32_t sets = 0, set = 0, member = 0, members = 0, parities = 0;
-  std::uint64_t newest = 0, older = 0;  ///< complete versions; 0: none
+  std::vector<std::uint64_t> complete;  ///< versions, newest first
   std::uint64_t payload_bytes = 0;      ///< of this rank, as registered now
   std::uint64_t parity_bytes = 0;       ///< memory of the set's parity
   std::uint64_t bytes_to_flush = 0;     ///< of all ranks, of the last version that goes to files
@@ -139,7 +140,7 @@ class Managed {
   /// A version that is being saved.
   struct Round {
     VersionKey key;
-    VersionKey before;            ///< complete, and not to be touched
+    Precious before;              ///< of the versions before it
     std::uint64_t all_bytes = 0;  ///< of all ranks
     AreaPointer memory;           ///< null: without parity
     parity::Attempt attempt;
@@ -193,9 +194,12 @@ class Managed {
   /// Collective, of ranks that are `ready`: the set's area for its data, and the leader's attempt at the version in it.
   Status begin(Round& round, const Survey& survey, const std::vector<std::uint32_t>& sets, const Status& ready);
   Status take_room_for_parity(Round& round, const Survey& survey, bool takes_part, const Status& ready);
-  /// Of two copies, the one that does not have the version, if there is one to keep, or else the older one.
-  [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const VersionKey& keep);
-  [[nodiscard]] LocalCopy& copy_to_overwrite(const VersionKey& keep) { return to_overwrite(copies_, keep); }
+  /// The copy that is best missed.
+  [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const Precious& precious);
+  /// Of this rank, for `key`, of which it has none: the version before stays.
+  [[nodiscard]] LocalCopy& room_for(const VersionKey& key, const Survey& survey) {
+    return to_overwrite(copies_, {survey.before(key), survey.complete()});
+  }
   [[nodiscard]] LocalCopy* copy_of(const VersionKey& key);
   /// Collective: round_ is the version that is to be saved.
   Status prepare_save(std::uint64_t version);
@@ -238,7 +242,7 @@ class Managed {
   /// Whose data this rank's partners' copies are: number and stamp of each, filled into the states.
   Status hear_partners(std::vector<RankState>& states) const;
   /// Collective: of those ranks that it is named for.
-  Status send_to_partners(const VersionKey& key, const VersionKey& keep, const std::vector<bool>& ranks);
+  Status send_to_partners(const VersionKey& key, const Precious& precious, const std::vector<bool>& ranks);
   Status protect_with_partners(const Survey& survey, const VersionKey& key);
   /// Collective: the copies that are not whole and that a partner has; their conditions change. Whether this rank's is
   /// one of them.

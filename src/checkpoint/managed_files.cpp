@@ -32,7 +32,7 @@ Status Managed::remove_old_files() {
   PSNAM_TRY(const auto all, team_.gather(flush_ ? flush_->written() : VersionKey{}));
   const VersionKey flushed = all[0];
   if (!flushed || std::ranges::any_of(all, [&](const VersionKey& one) { return one != flushed; })) return {};
-  files_->remove_older(flushed);
+  files_->remove_older(flushed, series_.kept);
   if (team_.rank() == 0) files_->remove_of_others(flushed);
   return {};
 }
@@ -59,7 +59,7 @@ Status Managed::load_file(const VersionKey& key) {
   PSNAM_TRY(auto bytes, files_->read(key, owner));
   const CopyView file{bytes, owner};
   const auto payload = file.payload();
-  PSNAM_TRY(const CopyView copy, copy_to_overwrite({}).make_room(payload.size(), file.block_bytes()));
+  PSNAM_TRY(const CopyView copy, to_overwrite(copies_, {}).make_room(payload.size(), file.block_bytes()));
   std::ranges::copy(payload, copy.room(payload.size(), file.block_bytes()).begin());
   copy.commit(key, payload.size(), file.block_bytes(), file.checksums());
   return {};

@@ -26,6 +26,8 @@ struct Arrival {
   std::uint32_t partners = 0;
   std::uint32_t set_size = 0;
   std::uint32_t to_files = 0;
+  std::uint32_t kept = 0;
+  std::uint32_t reserved = 0;
   std::array<char, format::kCheckpointNameBytes> name{};
 };
 
@@ -39,6 +41,9 @@ Status check(const std::vector<Arrival>& all) {
       return Error{Code::invalid_argument,
                    fmt::format("{} parities and sets of {} on rank 0, {} and {} on rank {}", all[0].parities,
                                all[0].set_size, all[rank].parities, all[rank].set_size, rank)};
+    if (all[rank].kept != all[0].kept)
+      return Error{Code::invalid_argument,
+                   fmt::format("{} versions are kept on rank 0 and {} on rank {}", all[0].kept, all[rank].kept, rank)};
     if (all[rank].partners != all[0].partners)
       return Error{Code::invalid_argument,
                    fmt::format("copies go to partners on rank {} and not on rank {}", all[0].partners != 0 ? 0 : rank,
@@ -62,6 +67,9 @@ Status check(const ManagedOptions& options) {
   if ((options.parities < 1 && !options.partners) || options.parities >= format::kParityMaxPieces)
     return Error{Code::invalid_argument,
                  fmt::format("{} parities: 1 to {} are possible", options.parities, format::kParityMaxPieces - 1)};
+  if (options.kept < format::kCheckpointMinKept || options.kept > format::kCheckpointMaxKept)
+    return Error{Code::invalid_argument, fmt::format("{} versions: {} to {} can be kept", options.kept,
+                                                     format::kCheckpointMinKept, format::kCheckpointMaxKept)};
   return {};
 }
 
@@ -73,6 +81,9 @@ Status check(const Series& series, const ManagedOptions& options, std::uint32_t 
     return Error{Code::invalid_argument,
                  fmt::format("the checkpoints \"{}\" have {} partners, {} are asked for", series.name,
                              options.partners ? "no" : "copies with", options.partners ? "such copies" : "none")};
+  if (series.kept != options.kept)
+    return Error{Code::invalid_argument, fmt::format("the checkpoints \"{}\" keep {} versions, {} are asked for",
+                                                     series.name, series.kept, options.kept)};
   const std::uint32_t sets = count_sets(ranks, options.set_size, options.parities);
   if (series.sets != sets)
     return Error{Code::invalid_argument,
@@ -106,7 +117,8 @@ Status Managed::open_series() {
                .parities = options_.parities,
                .partners = options_.partners ? 1U : 0U,
                .set_size = options_.set_size,
-               .to_files = options_.folder.empty() ? 0U : 1U};
+               .to_files = options_.folder.empty() ? 0U : 1U,
+               .kept = options_.kept};
   std::ranges::copy(options_.name, mine.name.begin());
   PSNAM_TRY(const auto all, team_.gather(mine));
   PSNAM_CHECK(check(all));
@@ -150,7 +162,8 @@ Status Managed::make_page() {
                 .sets = count_sets(ranks, options_.set_size, options_.parities),
                 .parities = options_.parities,
                 .block_bytes = parity::kDefaultBlockBytes,
-                .set_of = {}};
+                .set_of = {},
+                .kept = options_.kept};
   series.set_of = deal_out(nodes_, series.sets);
   if (options_.partners) series.partner_of = choose_partners(nodes_);
   if (former_page_) {
@@ -224,7 +237,7 @@ Status Managed::replace_former() {
 
 Status Managed::open_parts() {
   PSNAM_CHECK(release_leftovers(*store_));
-  for (int index = 0; index < 2; ++index) {
+  for (int index = 0; index < static_cast<int>(series_.kept); ++index) {
     PSNAM_TRY(LocalCopy copy, LocalCopy::open(store_, {series_.id, series_.ranks(), rank()}, index));
     copies_.push_back(std::move(copy));
     for (const std::uint32_t ward : series_.wards_of(rank())) {

@@ -61,13 +61,14 @@ Status Managed::hear_partners(std::vector<RankState>& states) const {
   }
   PSNAM_TRY(const auto all, team_.gather_words(mine));
   for (const auto& said : all)
-    for (std::size_t at = 0; at < said.size(); at += 5)
-      states[said[at]].partners = {VersionKey{said[at + 1], said[at + 2]}, VersionKey{said[at + 3], said[at + 4]}};
+    for (std::size_t at = 0; at < said.size(); at += 1 + 2 * series_.kept)
+      for (std::size_t index = 0; index < series_.kept; ++index)
+        states[said[at]].partners[index] = {said[at + 1 + 2 * index], said[at + 2 + 2 * index]};
   return {};
 }
 
-/// `keep` is the version before, which the partners have too.
-Status Managed::send_to_partners(const VersionKey& key, const VersionKey& keep, const std::vector<bool>& ranks) {
+/// `precious`: of the versions that the partners have too.
+Status Managed::send_to_partners(const VersionKey& key, const Precious& precious, const std::vector<bool>& ranks) {
   if (series_.partner_of.empty() || std::ranges::find(ranks, true) == ranks.end()) return {};
   Parcel mine;
   const LocalCopy* const own = copy_of(key);
@@ -81,7 +82,7 @@ Status Managed::send_to_partners(const VersionKey& key, const VersionKey& keep, 
     if (ranks[rank()] && partner != rank()) send(exchange, partner, own->view(), mine);
     for (auto& [ward, copies] : wards_) {
       if (!ranks[ward]) continue;
-      PSNAM_TRY(Incoming one, receive(exchange, ward, to_overwrite(copies, keep), parcels[ward]));
+      PSNAM_TRY(Incoming one, receive(exchange, ward, to_overwrite(copies, precious), parcels[ward]));
       incoming.push_back(std::move(one));
     }
     return {};
@@ -97,7 +98,7 @@ Status Managed::protect_with_partners(const Survey& survey, const VersionKey& ke
   std::vector<bool> ranks;
   for (std::uint32_t one = 0; one < series_.ranks(); ++one)
     ranks.push_back(!survey.has_partner(key, one) && series_.partner_of[one] != one);
-  return send_to_partners(key, survey.before(key), ranks);
+  return send_to_partners(key, {survey.before(key), survey.complete()}, ranks);
 }
 
 Result<bool> Managed::fetch_from_partners(const Survey& survey, const VersionKey& key, std::vector<Condition>& all) {
@@ -126,7 +127,7 @@ Result<bool> Managed::fetch_from_partners(const Survey& survey, const VersionKey
           send(exchange, ward, std::ranges::find(wards_.at(ward), key, &LocalCopy::version)->view(), parcel);
         if (ward == rank()) {
           LocalCopy* const damaged = copy_of(key);
-          LocalCopy& place = damaged != nullptr ? *damaged : copy_to_overwrite(survey.before(key));
+          LocalCopy& place = damaged != nullptr ? *damaged : room_for(key, survey);
           PSNAM_TRY(Incoming one, receive(exchange, holder, place, parcel));
           incoming.push_back(std::move(one));
         }

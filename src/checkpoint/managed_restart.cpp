@@ -103,7 +103,7 @@ Status Managed::prepare_rebuild(Rebuild& work, const Survey& survey, const Versi
     return {};
   }
   const std::uint64_t bytes = work.place->version.sizes[series_.member(rank())];
-  LocalCopy& copy = copy_to_overwrite(survey.before(key));
+  LocalCopy& copy = room_for(key, survey);
   PSNAM_TRY(const CopyView view, copy.make_room(bytes, series_.block_bytes));
   work.copy = &copy;
   work.payload = view.room(bytes, series_.block_bytes);
@@ -178,7 +178,7 @@ Status Managed::protect(const Survey& survey, const VersionKey& key) {
   if (sets.empty() || !areas_) return {};
   areas_->settle(key);
   Round round;
-  round.key = round.before = key;
+  round.key = key;
   PSNAM_CHECK(begin(round, survey, sets, {}));
   const bool takes_part = std::ranges::find(sets, set()) != sets.end();
   const LocalCopy* const copy = takes_part ? copy_of(key) : nullptr;

@@ -47,7 +47,7 @@ Result<parity::Area> look_at_area(const SeenMemory& memory) {
   PSNAM_CHECK(memory.need(0, format::kParityPage));
   PSNAM_TRY(parity::Area area, parity::Area::open(memory.bytes()));
   const format::ParityShape& shape = area.shape();
-  for (std::size_t slot = 0; slot < format::kParitySlots; ++slot)
+  for (std::size_t slot = 0; slot < shape.slots; ++slot)
     PSNAM_CHECK(memory.need(shape.slots_offset() + slot * shape.slot_bytes(), shape.parity_offset()));
   return area;
 }

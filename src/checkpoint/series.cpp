@@ -42,6 +42,8 @@ Status check(const Series& series) {
   }
   if (!series.partner_of.empty() && std::ranges::max(series.partner_of) >= series.ranks())
     return corrupt("a rank has a partner that there is not");
+  if (series.kept < format::kCheckpointMinKept || series.kept > format::kCheckpointMaxKept)
+    return corrupt(fmt::format("it keeps {} versions", series.kept));
   if (!format::ParityShape{1, 1, series.block_bytes, 0}.valid())
     return corrupt(fmt::format("blocks of {} bytes", series.block_bytes));
   return {};
@@ -113,9 +115,10 @@ std::vector<std::uint32_t> choose_partners(std::span<const format::Uuid> nodes) 
 }
 
 std::vector<std::byte> encode(const Series& series) {
+  const bool keeps_two = series.kept == format::kCheckpointMinKept;
   CheckpointSeriesHeader header{
       .magic = format::kCheckpointSeriesMagic,
-      .version = format::kCheckpointVersion,
+      .version = keeps_two ? format::kCheckpointVersion : format::kCheckpointKeptVersion,
       .id = {},
       .ranks = series.ranks(),
       .sets = series.sets,
@@ -124,6 +127,7 @@ std::vector<std::byte> encode(const Series& series) {
       .name = {},
       .former = {},
       .partners = series.partner_of.empty() ? format::kCheckpointNoPartners : format::kCheckpointPartners,
+      .kept = static_cast<std::uint16_t>(keeps_two ? 0 : series.kept),
       .checksum = 0};
   std::ranges::copy(series.id.bytes, header.id);
   std::ranges::copy(series.name, header.name);
@@ -146,11 +150,11 @@ Result<Series> decode_series(std::span<const std::byte> page) {
   std::memcpy(&header, page.data(), sizeof header);
   if (header.magic != format::kCheckpointSeriesMagic)
     return corrupt(fmt::format("it begins with {:#010x}", header.magic));
-  if (header.version < format::kCheckpointOldestVersion || header.version > format::kCheckpointVersion)
+  if (header.version < format::kCheckpointOldestVersion || header.version > format::kCheckpointKeptVersion)
     return Error{Code::incompatible,
                  fmt::format("the series of checkpoints is of format version {}, this library "
                              "knows {} to {}",
-                             header.version, format::kCheckpointOldestVersion, format::kCheckpointVersion)};
+                             header.version, format::kCheckpointOldestVersion, format::kCheckpointKeptVersion)};
   const auto rest = page.subspan(sizeof header);
   if (header.partners > format::kCheckpointPartners)
     return corrupt(fmt::format("it has {} kinds of partners", header.partners));
@@ -159,13 +163,16 @@ Result<Series> decode_series(std::span<const std::byte> page) {
   const std::size_t table_bytes = header.ranks * sizeof(std::uint32_t);
   const auto table = rest.first(table_bytes * (1 + header.partners));
   if (page_checksum(header, table) != header.checksum) return corrupt("its checksum does not hold");
+  if (header.version < format::kCheckpointKeptVersion && header.kept != 0)
+    return corrupt(fmt::format("it keeps {} versions in format version {}", header.kept, header.version));
   Series series{.id = {},
                 .name = {header.name, ::strnlen(header.name, sizeof header.name)},
                 .sets = header.sets,
                 .parities = header.parities,
                 .block_bytes = header.block_bytes,
                 .set_of = std::vector<std::uint32_t>(header.ranks),
-                .partner_of = std::vector<std::uint32_t>(header.partners * header.ranks)};
+                .partner_of = std::vector<std::uint32_t>(header.partners * header.ranks),
+                .kept = header.kept == 0 ? format::kCheckpointMinKept : header.kept};
   std::ranges::copy(header.id, series.id.bytes.begin());
   std::ranges::copy(header.former, series.former.bytes.begin());
   if (table_bytes != 0) std::memcpy(series.set_of.data(), table.data(), table_bytes);

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "checkpoint/area_memory.hpp"
 #include "format/catalog.hpp"
+#include "format/checkpoint_page.hpp"
 
 namespace psnam::checkpoint {
 
@@ -24,6 +25,7 @@ struct Series {
   std::vector<std::uint32_t> set_of;        ///< of each rank
   std::vector<std::uint32_t> partner_of{};  ///< likewise, by whom its copies are kept too; empty: there are no partners
   format::Uuid former{};                    ///< of another number of ranks, with which this one goes on; zeros: none
+  std::uint32_t kept = format::kCheckpointMinKept;  ///< versions, with the one that is being saved
   std::uint64_t newest = 0;  ///< number of a version that was complete, the newest that is known of; 0: none
   bool operator==(const Series&) const = default;
 

@@ -11,10 +11,7 @@
 namespace psnam::checkpoint {
 namespace {
 
-AreaTicket ticket_of(const AreaPointer& memory) { return memory ? memory->ticket() : AreaTicket{}; }
-
 std::optional<parity::Version> version_in(const AreaPointer& memory, const VersionKey& key) {
-  if (!memory) return {};
   for (parity::Version& version : memory->area().versions())
     if (key_of(version) == key) return std::move(version);
   return {};
@@ -23,14 +20,6 @@ std::optional<parity::Version> version_in(const AreaPointer& memory, const Versi
 VersionKey newest_in(const AreaPointer& memory) {
   const auto versions = memory->area().versions();
   return versions.empty() ? VersionKey{} : key_of(versions.front());
-}
-
-/// The area of a ticket, of those that are at hand or else connected.
-Result<AreaPointer> take(SetAreas& areas, const AreaTicket& ticket, const std::array<AreaPointer, 2>& at_hand) {
-  if (ticket.allocation_id == 0) return AreaPointer{};
-  for (const AreaPointer& memory : at_hand)
-    if (memory && memory->ticket().allocation_id == ticket.allocation_id) return memory;
-  return areas.connect(ticket);
 }
 
 }  // namespace
@@ -64,57 +53,87 @@ Result<std::vector<AreaPointer>> SetAreas::connect_all() {
 }
 
 Status SetAreas::find() {
-  PSNAM_TRY(auto found, connect_all());
-  std::ranges::sort(found, std::greater{}, newest_in);
-  if (!found.empty()) current_ = found[0];
-  if (found.size() > 1) previous_ = found[1];
-  for (std::size_t index = 2; index < found.size(); ++index) let_go(found[index]);
+  PSNAM_TRY(areas_, connect_all());
+  std::ranges::sort(areas_, std::greater{}, newest_in);
+  for (; areas_.size() > series_.kept; areas_.pop_back()) let_go(areas_.back());
   return {};
 }
 
 Status SetAreas::refresh() {
-  for (const AreaPointer& memory : {current_, previous_})
-    if (memory) PSNAM_CHECK(memory->refresh());
+  for (const AreaPointer& memory : areas_) PSNAM_CHECK(memory->refresh());
   return {};
 }
 
-AreaTickets SetAreas::tickets() const { return {ticket_of(current_), ticket_of(previous_)}; }
+AreaTickets SetAreas::tickets() const {
+  AreaTickets tickets{};
+  std::ranges::transform(areas_, tickets.begin(), [](const AreaPointer& memory) { return memory->ticket(); });
+  return tickets;
+}
 
 Status SetAreas::follow(const AreaTickets& leader) {
-  const std::array at_hand{current_, previous_};
-  PSNAM_TRY(current_, take(*this, leader.current, at_hand));
-  PSNAM_TRY(previous_, take(*this, leader.previous, at_hand));
+  std::vector<AreaPointer> followed;
+  for (const AreaTicket& ticket : leader) {
+    if (ticket.allocation_id == 0) break;
+    const auto at_hand = std::ranges::find(areas_, ticket.allocation_id,
+                                           [](const AreaPointer& memory) { return memory->ticket().allocation_id; });
+    if (at_hand != areas_.end()) {
+      followed.push_back(*at_hand);
+    } else {
+      PSNAM_TRY(AreaPointer connected, connect(ticket));
+      followed.push_back(std::move(connected));
+    }
+  }
+  areas_ = std::move(followed);
   return refresh();
 }
 
-std::array<VersionKey, 4> SetAreas::versions() const {
-  std::array<VersionKey, 4> keys{};
-  std::size_t place = 0;
-  for (const AreaPointer& memory : {current_, previous_})
-    if (memory)
-      for (const parity::Version& version : memory->area().versions()) keys[place++] = key_of(version);
+std::vector<VersionKey> SetAreas::all_versions() const {
+  std::vector<VersionKey> keys;
+  for (const AreaPointer& memory : areas_)
+    for (const parity::Version& version : memory->area().versions()) keys.push_back(key_of(version));
+  std::ranges::sort(keys, std::greater{});
   return keys;
 }
 
+std::array<VersionKey, kMostVersions> SetAreas::versions() const {
+  const auto all = all_versions();
+  std::array<VersionKey, kMostVersions> newest{};
+  std::copy_n(all.begin(), std::min(all.size(), newest.size()), newest.begin());
+  return newest;
+}
+
 std::optional<ParityPlace> SetAreas::find(const VersionKey& key) const {
-  for (const AreaPointer& memory : {current_, previous_})
+  for (const AreaPointer& memory : areas_)
     if (auto version = version_in(memory, key)) return ParityPlace{memory, std::move(*version)};
   return {};
 }
 
 void SetAreas::settle(const VersionKey& newest) {
+  if (areas_.empty()) return;
   if (leads_)
-    for (const AreaPointer& memory : {current_, previous_})
-      if (memory)
-        for (const parity::Version& version : memory->area().versions())
-          if (key_of(version) > newest) drop(*memory, version);
-  if (version_in(previous_, newest) && !version_in(current_, newest)) std::swap(current_, previous_);
-  if (previous_ && leads_) let_go(previous_);
-  previous_.reset();
+    for (const AreaPointer& memory : areas_)
+      for (const parity::Version& version : memory->area().versions())
+        if (key_of(version) > newest) drop(*memory, version);
+  const auto has_newest = [&](const AreaPointer& memory) { return version_in(memory, newest).has_value(); };
+  const auto present = std::ranges::find_if(areas_, has_newest);
+  if (present != areas_.end()) std::rotate(areas_.begin(), present, present + 1);
+  // One of those that are kept is going to be the next.
+  std::vector<VersionKey> kept = all_versions();
+  std::erase_if(kept, [&](const VersionKey& key) { return key > newest; });
+  kept.resize(std::min<std::size_t>(kept.size(), series_.kept - 1));
+  const auto is_needed = [&](const AreaPointer& memory) {
+    return memory == areas_.front() ||
+           std::ranges::any_of(kept, [&](const VersionKey& key) { return version_in(memory, key).has_value(); });
+  };
+  const auto rest = std::ranges::stable_partition(areas_, is_needed);
+  if (leads_)
+    for (const AreaPointer& memory : rest) let_go(memory);
+  areas_.erase(rest.begin(), rest.end());
 }
 
 AreaPointer SetAreas::fitting(std::uint64_t longest_bytes) const {
-  return current_ && current_->area().shape().capacity_bytes >= longest_bytes ? current_ : nullptr;
+  const bool fits = !areas_.empty() && areas_.front()->area().shape().capacity_bytes >= longest_bytes;
+  return fits ? areas_.front() : nullptr;
 }
 
 Result<AreaPointer> SetAreas::allocate(std::uint64_t longest_bytes) {
@@ -123,7 +142,8 @@ Result<AreaPointer> SetAreas::allocate(std::uint64_t longest_bytes) {
                               .capacity_bytes = format::ParityShape::to(series_.block_bytes, longest_bytes),
                               .block_bytes = series_.block_bytes,
                               .id = series_.id.bytes,
-                              .name = series_.name};
+                              .name = series_.name,
+                              .slots = series_.kept};
   return AreaMemory::allocate(nam_, spec, new_area_name(series_.id, set_));
 }
 
@@ -131,17 +151,17 @@ Result<AreaPointer> SetAreas::connect(const AreaTicket& ticket) {
   PSNAM_TRY(AreaPointer memory, AreaMemory::connect(nam_, ticket));
   const format::ParityShape& shape = memory->area().shape();
   const std::size_t members = series_.ranks_of(set_).size();
-  if (shape.members != members || shape.parities != series_.parities || shape.block_bytes != series_.block_bytes)
+  if (shape.members != members || shape.parities != series_.parities || shape.block_bytes != series_.block_bytes ||
+      shape.slots != series_.kept)
     return Error{Code::corrupt,
-                 fmt::format("parity area '{}' is of {} members and {} parities, the set of {} and {}",
-                             memory->area().name(), shape.members, shape.parities, members, series_.parities)};
+                 fmt::format("parity area '{}' is of {} members, {} parities and {} versions, the set of {}, {} and {}",
+                             memory->area().name(), shape.members, shape.parities, shape.slots, members,
+                             series_.parities, series_.kept)};
   return memory;
 }
 
 void SetAreas::adopt(const AreaPointer& memory) {
-  if (memory == current_) return;
-  previous_ = std::move(current_);
-  current_ = memory;
+  if (areas_.empty() || memory != areas_.front()) areas_.insert(areas_.begin(), memory);
 }
 
 Status SetAreas::remove() {
@@ -155,8 +175,7 @@ Status SetAreas::remove() {
     auto gone = nam_->free_allocation(record.id, false);
     if (!gone && gone.error().code != Code::name_not_found) return gone.take_error();
   }
-  current_.reset();
-  previous_.reset();
+  areas_.clear();
   return {};
 }
 

@@ -1,5 +1,5 @@
-// The parity of one set of a series: the area that is written to, and the smaller one before it as long as only that
-// has the newest complete version. The leader of the set, its first rank, makes and releases areas; the others follow.
+// The parity of one set of a series: the area that is written to, and smaller ones before it as long as only those have
+// versions that are kept. The leader of the set, its first rank, makes and releases areas; the others follow.
 #pragma once
 
 #include <array>
@@ -38,11 +38,12 @@ class SetAreas {
   /// The others: the same areas as the leader.
   Status follow(const AreaTickets& leader);
 
-  /// Committed versions of both.
-  [[nodiscard]] std::array<VersionKey, 4> versions() const;
+  /// The newest committed versions of all areas; as many as are kept at most.
+  [[nodiscard]] std::array<VersionKey, kMostVersions> versions() const;
   [[nodiscard]] std::optional<ParityPlace> find(const VersionKey& key) const;
 
-  /// `newest` is complete: the leader drops what is newer, and what is not needed any more goes.
+  /// `newest` is complete: the leader drops what is newer, and areas go of which no version is kept when the next one
+  /// is saved.
   void settle(const VersionKey& newest);
   /// What a version of that size is to be written to: the present area, or else null.
   [[nodiscard]] AreaPointer fitting(std::uint64_t longest_bytes) const;
@@ -56,6 +57,8 @@ class SetAreas {
 
  private:
   Result<std::vector<AreaPointer>> connect_all();
+  /// Of all areas, newest first.
+  [[nodiscard]] std::vector<VersionKey> all_versions() const;
   static void drop(AreaMemory& memory, const parity::Version& version);
   void let_go(const AreaPointer& memory) const;
 
@@ -63,7 +66,7 @@ class SetAreas {
   const Series& series_;
   std::uint32_t set_;
   bool leads_;
-  AreaPointer current_, previous_;
+  std::vector<AreaPointer> areas_;  ///< the one that is written to first
 };
 
 /// The key of a version in its note, and back.

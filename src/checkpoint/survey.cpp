@@ -62,6 +62,12 @@ Judgement Survey::judge(const VersionKey& key) const {
   return judgement;
 }
 
+std::vector<VersionKey> Survey::complete() const {
+  std::vector<VersionKey> all = versions();
+  std::erase_if(all, [this](const VersionKey& key) { return !judge(key).complete; });
+  return all;
+}
+
 VersionKey Survey::newest() const {
   for (const VersionKey& key : versions())
     if (judge(key).complete) return key;

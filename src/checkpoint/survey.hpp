@@ -20,20 +20,21 @@
 
 namespace psnam::checkpoint {
 
-/// The areas of a set, as its leader has them; an id of 0: none.
-struct AreaTickets {
-  AreaTicket current;
-  AreaTicket previous;
-};
+/// Of a series, or of the parity of a set, at most.
+inline constexpr std::size_t kMostVersions = format::kCheckpointMaxKept;
+
+/// The areas of a set, as its leader has them, the one that is written to first; an id of 0: none.
+/// One more than versions: that one has none that is kept.
+using AreaTickets = std::array<AreaTicket, kMostVersions + 1>;
 
 /// What a rank says. Plain bytes.
 struct RankState {
-  std::array<VersionKey, 2> copies{};
-  std::array<VersionKey, 2> partners{};  ///< copies of its data, with its partner, who has said so
-  std::array<VersionKey, 4> parities{};  ///< committed versions of the set; said by its leader
-  AreaTickets areas{};                   ///< likewise
-  std::uint64_t payload_bytes = 0;       ///< as registered now
-  std::uint64_t bytes_to_flush = 0;      ///< of the file that it writes now, or has written last
+  std::array<VersionKey, kMostVersions> copies{};
+  std::array<VersionKey, kMostVersions> partners{};  ///< copies of its data, with its partner, who has said so
+  std::array<VersionKey, kMostVersions> parities{};  ///< newest committed versions of the set; said by its leader
+  AreaTickets areas{};                               ///< likewise
+  std::uint64_t payload_bytes = 0;                   ///< as registered now
+  std::uint64_t bytes_to_flush = 0;                  ///< of the file that it writes now, or has written last
   std::uint64_t bytes_flushed = 0;
   std::uint64_t asked = 0;  ///< version
   std::uint64_t now_ns = 0;
@@ -41,6 +42,12 @@ struct RankState {
   std::uint32_t under_way = 0;
   std::uint32_t confirmed = 0;  ///< bits: the copies that are known to be of a version that was complete
   std::uint32_t reserved = 0;
+};
+
+/// What a copy that is written over should not have.
+struct Precious {
+  VersionKey never;                  ///< this one never
+  std::vector<VersionKey> complete;  ///< rather what is none of these, or else the oldest
 };
 
 struct Judgement {
@@ -62,6 +69,8 @@ class Survey {
   [[nodiscard]] bool committed(const VersionKey& key, std::uint32_t set) const;
   [[nodiscard]] bool has_copy(const VersionKey& key, std::uint32_t rank) const;
   [[nodiscard]] bool has_partner(const VersionKey& key, std::uint32_t rank) const;
+  /// Newest first.
+  [[nodiscard]] std::vector<VersionKey> complete() const;
   /// The newest complete version; none without any.
   [[nodiscard]] VersionKey newest() const;
   /// The newest complete version before `key`.

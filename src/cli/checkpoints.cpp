@@ -224,6 +224,7 @@ std::string shown_json(const Invocation& invocation, const SeenSeries& seen) {
   JsonWriter json;
   json.begin_object().member("store", invocation.place());
   put_row(json, row_of(seen.found()));
+  json.member("kept", seen.series().kept);
   put_numbers(json, "set_of_rank", seen.series().set_of);
   json.key("versions").begin_array();
   for (const ShownVersion& one : versions_of(seen)) {
@@ -270,6 +271,7 @@ std::string head_text(const SeenSeries& seen) {
   lines.add("ranks",
             fmt::format("{} in {}, with {} each", seen.series().ranks(), count_text(seen.series().sets, "set"),
                         seen.series().parities == 1 ? "1 parity" : fmt::format("{} parities", seen.series().parities)));
+  lines.add("keeps", fmt::format("{} versions", seen.series().kept));
   lines.add("copies", size_text(bytes_of(found.copies)));
   lines.add("parity", size_text(bytes_of(found.areas)));
   lines.add("created", time_text(found.page->record().created_unix_seconds));

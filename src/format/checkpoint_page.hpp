@@ -9,7 +9,8 @@
 //
 // A series page is found by its name only when it is written. A copy is there when its magic is, which is written last
 // and taken away first. docs/formats/checkpoint.md has the same in words. Bump kCheckpointVersion when a field moves or
-// its meaning changes. What version 2 has more is zero in version 1, and means the same there.
+// its meaning changes. What version 2 has more is zero in version 1, and means the same there. A series page is of
+// version 3 if it keeps another number of versions than two, which former libraries would not.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +23,9 @@ inline constexpr std::uint32_t kCheckpointCopyMagic = 0x5950434e;    // "NCPY"
 inline constexpr std::uint32_t kCheckpointTableMagic = 0x4241544e;   // "NTAB"
 inline constexpr std::uint32_t kCheckpointVersion = 2;
 inline constexpr std::uint32_t kCheckpointOldestVersion = 1;  ///< that is read
+inline constexpr std::uint32_t kCheckpointKeptVersion = 3;    ///< of a series page that says how many versions are kept
+inline constexpr std::uint32_t kCheckpointMinKept = 2;        ///< the one that is being saved, and the one before it
+inline constexpr std::uint32_t kCheckpointMaxKept = 8;
 inline constexpr std::uint64_t kCheckpointPage = 4096;
 inline constexpr std::size_t kCheckpointNameBytes = 128;
 inline constexpr std::size_t kCheckpointPackedAlignment = 16;
@@ -33,8 +37,8 @@ inline constexpr std::uint32_t kCheckpointPart = 1;    ///< a block of an array 
 inline constexpr std::uint32_t kCheckpointShared = 2;  ///< the same on all ranks
 
 /// CheckpointSeriesHeader::partners.
-inline constexpr std::uint32_t kCheckpointNoPartners = 0;
-inline constexpr std::uint32_t kCheckpointPartners = 1;
+inline constexpr std::uint16_t kCheckpointNoPartners = 0;
+inline constexpr std::uint16_t kCheckpointPartners = 1;
 
 struct CheckpointSeriesHeader {
   std::uint32_t magic;
@@ -46,7 +50,8 @@ struct CheckpointSeriesHeader {
   std::uint32_t block_bytes;
   char name[kCheckpointNameBytes];  ///< padded with zeros
   std::uint8_t former[16];          ///< the series of another number of ranks that this one goes on with; 0: none
-  std::uint32_t partners;           ///< whether each rank's partner follows the sets, in the same way
+  std::uint16_t partners;           ///< whether each rank's partner follows the sets, in the same way
+  std::uint16_t kept;               ///< versions; 0 up to format version 2: two
   std::uint32_t checksum;           ///< CRC32C of the bytes before it and of the tables after it
 };
 static_assert(sizeof(CheckpointSeriesHeader) == 192 && offsetof(CheckpointSeriesHeader, ranks) == 24 &&

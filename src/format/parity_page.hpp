@@ -1,12 +1,13 @@
 // A parity area: what is kept of a set of members' data so that up to `parities` lost members can be computed again. It
 // outlives jobs and is used by several processes at once.
 //
-//   ParityHeader | ParityTeam | ParitySeat[members] | ParityTile[window] | tiles | slot 0 | slot 1
+//   ParityHeader | ParityTeam | ParitySeat[members] | ParityTile[window] | tiles | slot 0 | slot 1 | ...
 //   slot: ParitySlotHeader | ParityCommit | sizes | checksums, a row for each member and parity | parity bytes
 //
 // The header is written once. A version is written to one slot and is there when its commit record is, which is written
-// last; the other slot keeps the version before it meanwhile. From ParityTeam to the tiles is what the processes that
-// encode or rebuild together tell each other; it means nothing when none of them runs, and nothing of it is believed.
+// last; the other slots keep the versions before it meanwhile. Areas of two slots are of format version 1, those of
+// more of version 2, which differs in that number alone. From ParityTeam to the tiles is what the processes that encode
+// or rebuild together tell each other; it means nothing when none of them runs, and nothing of it is believed.
 // docs/formats/parity-area.md has the same in words. Bump kParityVersion when a field moves or its meaning changes.
 #pragma once
 
@@ -19,7 +20,8 @@ namespace psnam::format {
 
 inline constexpr std::uint32_t kParityMagic = 0x5241504e;        // "NPAR"
 inline constexpr std::uint32_t kParityCommitMagic = 0x4d4f434e;  // "NCOM"
-inline constexpr std::uint32_t kParityVersion = 1;
+inline constexpr std::uint32_t kParityVersion = 2;
+inline constexpr std::uint32_t kParityTwoSlotsVersion = 1;
 inline constexpr std::size_t kParityLine = 64;
 inline constexpr std::size_t kParityPage = 4096;
 inline constexpr std::uint32_t kParityMaxPieces = 255;  ///< members and parities together: bytes are numbers of GF(2^8)
@@ -30,7 +32,8 @@ inline constexpr std::uint32_t kParityWindow = 64;  ///< stripes that are worked
 inline constexpr std::size_t kParityNameBytes = 128;
 inline constexpr std::size_t kParityNoteBytes = 64;
 inline constexpr std::size_t kParityBadBlocks = 500;  ///< corrupt blocks that one common rebuild can deal with
-inline constexpr std::size_t kParitySlots = 2;
+inline constexpr std::uint32_t kParityMinSlots = 2;
+inline constexpr std::uint32_t kParityMaxSlots = 8;
 
 /// Which generator matrix the parities come from.
 enum class ParityMatrix : std::uint32_t {
@@ -48,8 +51,8 @@ struct ParityHeader {
   std::uint64_t capacity_bytes;  ///< of the longest member
   std::uint8_t id[16];
   char name[kParityNameBytes];  ///< padded with zeros
-  std::uint32_t reserved;
-  std::uint32_t checksum;  ///< CRC32C of the bytes before it
+  std::uint32_t slots;          ///< 0 in version 1: two
+  std::uint32_t checksum;       ///< CRC32C of the bytes before it
 };
 static_assert(sizeof(ParityHeader) == 192 && offsetof(ParityHeader, capacity_bytes) == 32 &&
               offsetof(ParityHeader, name) == 56 && offsetof(ParityHeader, checksum) == 188);
@@ -151,13 +154,17 @@ struct ParityShape {
   std::uint32_t parities = 0;
   std::uint32_t block_bytes = 0;
   std::uint64_t capacity_bytes = 0;  ///< of the longest member
+  std::uint32_t slots = kParityMinSlots;
 
   /// Whether every function below has a meaning.
   [[nodiscard]] constexpr bool valid() const noexcept {
     return members >= 1 && parities >= 1 && members <= kParityMaxPieces && parities <= kParityMaxPieces &&
            members + parities <= kParityMaxPieces && block_bytes >= kParityMinBlock && block_bytes <= kParityMaxBlock &&
            (block_bytes & (block_bytes - 1)) == 0 && capacity_bytes <= kParityMaxCapacity &&
-           blocks() <= ~std::uint32_t{0} - 2 * kParityWindow;
+           blocks() <= ~std::uint32_t{0} - 2 * kParityWindow && slots >= kParityMinSlots && slots <= kParityMaxSlots;
+  }
+  [[nodiscard]] constexpr std::uint32_t format_version() const noexcept {
+    return slots == kParityMinSlots ? kParityTwoSlotsVersion : kParityVersion;
   }
   [[nodiscard]] static constexpr std::uint64_t to(std::uint64_t unit, std::uint64_t bytes) noexcept {
     return (bytes + unit - 1) / unit * unit;
@@ -197,7 +204,7 @@ struct ParityShape {
   [[nodiscard]] constexpr std::uint64_t slot_bytes() const noexcept {
     return to(kParityPage, parity_offset() + parities * parity_bytes());
   }
-  [[nodiscard]] constexpr std::uint64_t bytes() const noexcept { return slots_offset() + kParitySlots * slot_bytes(); }
+  [[nodiscard]] constexpr std::uint64_t bytes() const noexcept { return slots_offset() + slots * slot_bytes(); }
   bool operator==(const ParityShape&) const = default;
 };
 static_assert(ParityShape{2, 1, 65536, 65536}.parity_offset() == 4096 &&

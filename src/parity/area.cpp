@@ -23,26 +23,34 @@ Status check_shape(const ParityShape& shape) {
   return Error{
       psnam::Code::invalid_argument,
       fmt::format("a parity area for {} bytes a member in blocks of {}: a block is a power of two from {} to {}, "
-                  "and a member has at most {} bytes and 2^32 - 129 blocks",
+                  "and a member has at most {} bytes and 2^32 - 129 blocks; it keeps {} versions of {} to {}",
                   shape.capacity_bytes, shape.block_bytes, format::kParityMinBlock, format::kParityMaxBlock,
-                  format::kParityMaxCapacity)};
+                  format::kParityMaxCapacity, shape.slots, format::kParityMinSlots, format::kParityMaxSlots)};
 }
 
 Error corrupt(std::string what) { return Error{psnam::Code::corrupt, "parity area: " + std::move(what)}; }
 
+ParityShape shape_of(const ParityHeader& header) {
+  const bool says_slots = header.version != format::kParityTwoSlotsVersion;
+  return {header.members, header.parities, header.block_bytes, header.capacity_bytes,
+          says_slots ? header.slots : format::kParityMinSlots};
+}
+
 Status check_header(const ParityHeader& header, std::size_t bytes) {
   if (header.magic != format::kParityMagic)
     return corrupt(fmt::format("it begins with {:#010x} instead of {:#010x}", header.magic, format::kParityMagic));
-  if (header.version != format::kParityVersion)
+  if (header.version != format::kParityTwoSlotsVersion && header.version != format::kParityVersion)
     return Error{psnam::Code::incompatible,
-                 fmt::format("parity area of format version {}, this library speaks version {}", header.version,
-                             format::kParityVersion)};
+                 fmt::format("parity area of format version {}, this library speaks version {} and {}", header.version,
+                             format::kParityTwoSlotsVersion, format::kParityVersion)};
   if (const std::uint32_t is = header_checksum(header); is != header.checksum)
     return corrupt(fmt::format("checksum of the header is {:#010x}, it says {:#010x}", is, header.checksum));
   if (header.matrix != static_cast<std::uint32_t>(format::ParityMatrix::cauchy))
     return Error{psnam::Code::incompatible, fmt::format("parity area: unknown generator matrix {}", header.matrix)};
-  const ParityShape shape{header.members, header.parities, header.block_bytes, header.capacity_bytes};
+  const ParityShape shape = shape_of(header);
   if (const Status fits = check_shape(shape); !fits) return corrupt(fits.error().message);
+  if (header.version != shape.format_version())
+    return corrupt(fmt::format("it is of format version {} and keeps {} versions", header.version, shape.slots));
   if (header.bytes != shape.bytes())
     return corrupt(fmt::format("its header says {} bytes, its shape makes {}", header.bytes, shape.bytes()));
   if (header.bytes > bytes) return corrupt(fmt::format("it takes {} bytes, the memory has {}", header.bytes, bytes));
@@ -67,22 +75,19 @@ std::string describe(const BadBlock& bad, std::uint32_t members) {
 }
 
 Result<std::uint64_t> bytes_needed(std::uint32_t members, std::uint64_t capacity_bytes, std::uint32_t parities,
-                                   std::uint32_t block_bytes) {
-  const ParityShape shape{members, parities, block_bytes, capacity_bytes};
+                                   std::uint32_t block_bytes, std::uint32_t slots) {
+  const ParityShape shape{members, parities, block_bytes, capacity_bytes, slots};
   PSNAM_CHECK(check_shape(shape));
   return shape.bytes();
 }
 
 Area::Area(std::byte* base, const ParityHeader& header, Code code)
-    : base_{base},
-      shape_{header.members, header.parities, header.block_bytes, header.capacity_bytes},
-      code_{std::move(code)},
-      name_{header.name} {
+    : base_{base}, shape_{shape_of(header)}, code_{std::move(code)}, name_{header.name} {
   std::ranges::copy(header.id, id_.begin());
 }
 
 Result<Area> Area::create(std::span<std::byte> memory, const AreaSpec& spec) {
-  const ParityShape shape{spec.members, spec.parities, spec.block_bytes, spec.capacity_bytes};
+  const ParityShape shape{spec.members, spec.parities, spec.block_bytes, spec.capacity_bytes, spec.slots};
   PSNAM_CHECK(check_shape(shape));
   PSNAM_CHECK(check_memory(memory, shape.bytes()));
   if (spec.name.size() >= format::kParityNameBytes || spec.name.find('\0') != std::string::npos)
@@ -93,7 +98,7 @@ Result<Area> Area::create(std::span<std::byte> memory, const AreaSpec& spec) {
   // Without a header there is no area: whoever dies here leaves none.
   std::memset(memory.data(), 0, shape.tiles_offset());
   ParityHeader header{.magic = format::kParityMagic,
-                      .version = format::kParityVersion,
+                      .version = shape.format_version(),
                       .bytes = shape.bytes(),
                       .members = spec.members,
                       .parities = spec.parities,
@@ -102,13 +107,13 @@ Result<Area> Area::create(std::span<std::byte> memory, const AreaSpec& spec) {
                       .capacity_bytes = spec.capacity_bytes,
                       .id = {},
                       .name = {},
-                      .reserved = 0,
+                      .slots = shape.format_version() == format::kParityTwoSlotsVersion ? 0 : shape.slots,
                       .checksum = 0};
   std::ranges::copy(spec.id, header.id);
   std::ranges::copy(spec.name, header.name);
   header.checksum = header_checksum(header);
   Area area{memory.data(), header, std::move(code)};
-  for (std::size_t slot = 0; slot < format::kParitySlots; ++slot)
+  for (std::size_t slot = 0; slot < shape.slots; ++slot)
     std::memset(area.slot_base(slot), 0, sizeof(format::ParitySlotHeader) + sizeof(format::ParityCommit));
   std::atomic_thread_fence(std::memory_order_release);
   std::memcpy(memory.data(), &header, sizeof header);

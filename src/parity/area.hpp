@@ -1,9 +1,9 @@
-// A parity area in memory that somebody else has mapped: made, opened, and its two versions looked at and written. What
+// A parity area in memory that somebody else has mapped: made, opened, and its versions looked at and written. What
 // lies there was perhaps written by a process that died, or has changed since: opening looks at all of it and believes
 // nothing else, and sizes are taken from there once.
 //
 // One writer at a time: begin() to commit() of one version is one attempt, and nobody begins another while a process
-// still works on the last. Readers of the other version are not disturbed. The memory has to stay as long as the Area.
+// still works on the last. Readers of other versions are not disturbed. The memory has to stay as long as the Area.
 #pragma once
 
 #include <array>
@@ -35,13 +35,14 @@ struct AreaSpec {
   std::uint64_t capacity_bytes = 0;  ///< of the longest member that will ever be
   std::uint32_t block_bytes = kDefaultBlockBytes;
   std::array<std::uint8_t, 16> id{};
-  std::string name;  ///< at most 127 bytes
+  std::string name;                               ///< at most 127 bytes
+  std::uint32_t slots = format::kParityMinSlots;  ///< versions that it keeps, with the one that is being written
 };
 
 /// How many bytes an area takes. Code::invalid_argument naming what no area can have.
 [[nodiscard]] Result<std::uint64_t> bytes_needed(std::uint32_t members, std::uint64_t capacity_bytes,
-                                                 std::uint32_t parities,
-                                                 std::uint32_t block_bytes = kDefaultBlockBytes);
+                                                 std::uint32_t parities, std::uint32_t block_bytes = kDefaultBlockBytes,
+                                                 std::uint32_t slots = format::kParityMinSlots);
 
 enum class SlotState {
   empty,       ///< never written
@@ -97,8 +98,8 @@ class Area {
   [[nodiscard]] const std::array<std::uint8_t, 16>& id() const noexcept { return id_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// Both slots, looked at now.
-  [[nodiscard]] std::array<SlotReport, format::kParitySlots> slots() const;
+  /// All slots, looked at now.
+  [[nodiscard]] std::vector<SlotReport> slots() const;
   /// Newest first.
   [[nodiscard]] std::vector<Version> versions() const;
   /// Code::name_not_found (none was ever committed, or not this one) or Code::corrupt, telling what each slot has.
@@ -107,7 +108,7 @@ class Area {
   /// Reads all parity of a version; the blocks that are not as they were written.
   [[nodiscard]] std::vector<BadBlock> verify(const Version& version) const;
 
-  /// Begins a version in the slot that does not hold the newest committed one; what that slot held is gone.
+  /// Begins a version in a slot without one, or else in that of the oldest; what that slot held is gone.
   /// Code::invalid_argument unless `number` is above every committed version's.
   [[nodiscard]] Result<Attempt> begin(std::uint64_t number, const Note& note = {});
   /// The version is none any more, and its slot the next to be written.
@@ -138,6 +139,8 @@ class Area {
   [[nodiscard]] std::uint32_t tables_checksum(std::size_t slot, const format::ParitySlotHeader& header,
                                               std::span<const std::uint64_t> sizes) const noexcept;
   [[nodiscard]] std::uint64_t new_attempt() const noexcept;
+  /// Why there is no such version, and what each slot has.
+  [[nodiscard]] Error without(std::string_view version, bool damaged, const std::vector<SlotReport>& found) const;
 
   std::byte* base_;
   format::ParityShape shape_;

@@ -1,4 +1,4 @@
-// The two versions of an area: which are whole, and how one is begun and committed.
+// The versions of an area: which are whole, and how one is begun and committed.
 //
 // Order of writing: the commit record of the slot goes, then everything else of the slot is written, then the record
 // comes back, its first word last. The processor's caches keep the order of stores of one process; those of several are
@@ -6,7 +6,9 @@
 // whose checksum does not hold. Each look copies what it judges, so that a change while it looks is a damaged slot at
 // worst.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -70,7 +72,7 @@ SlotReport Area::look_at(std::size_t slot) const {
   if (record.magic != format::kParityCommitMagic)
     return damaged(fmt::format("its commit record begins with {:#010x}", record.magic));
   if (record.checksum != record_checksum(record)) return damaged("checksum of its commit record does not hold");
-  if (record.format_version != format::kParityVersion)
+  if (record.format_version != shape_.format_version())
     return damaged(fmt::format("its commit record is of format version {}", record.format_version));
   if (record.version != header.version || record.version == 0)
     return damaged(fmt::format("version {} was committed, the header says {}", record.version, header.version));
@@ -92,7 +94,11 @@ SlotReport Area::look_at(std::size_t slot) const {
   return {SlotState::committed, version.number, {}, std::move(version)};
 }
 
-std::array<SlotReport, format::kParitySlots> Area::slots() const { return {look_at(0), look_at(1)}; }
+std::vector<SlotReport> Area::slots() const {
+  std::vector<SlotReport> found;
+  for (std::size_t slot = 0; slot < shape_.slots; ++slot) found.push_back(look_at(slot));
+  return found;
+}
 
 std::vector<Version> Area::versions() const {
   std::vector<Version> found;
@@ -102,13 +108,20 @@ std::vector<Version> Area::versions() const {
   return found;
 }
 
+Error Area::without(std::string_view version, bool damaged, const std::vector<SlotReport>& found) const {
+  std::vector<std::string> all;
+  for (const SlotReport& slot : found) all.push_back(say(slot));
+  return Error{damaged ? psnam::Code::corrupt : psnam::Code::name_not_found,
+               fmt::format("parity area '{}' has no whole {}: {}", name_, version, fmt::join(all, "; "))};
+}
+
 Result<Version> Area::newest() const {
   auto found = slots();
-  const std::size_t newer = found[1].version && (!found[0].version || found[1].number > found[0].number) ? 1 : 0;
-  if (found[newer].version) return std::move(*found[newer].version);
-  const bool damaged = found[0].state == SlotState::damaged || found[1].state == SlotState::damaged;
-  return Error{damaged ? psnam::Code::corrupt : psnam::Code::name_not_found,
-               fmt::format("parity area '{}' has no whole version: {}; {}", name_, say(found[0]), say(found[1]))};
+  SlotReport* newest = nullptr;
+  for (SlotReport& slot : found)
+    if (slot.version && (newest == nullptr || slot.number > newest->number)) newest = &slot;
+  if (newest != nullptr) return std::move(*newest->version);
+  return without("version", std::ranges::find(found, SlotState::damaged, &SlotReport::state) != found.end(), found);
 }
 
 Result<Version> Area::version(std::uint64_t number) const {
@@ -117,9 +130,7 @@ Result<Version> Area::version(std::uint64_t number) const {
     if (slot.version && slot.number == number) return std::move(*slot.version);
   const bool damaged = std::ranges::any_of(
       found, [&](const SlotReport& slot) { return slot.state == SlotState::damaged && slot.number == number; });
-  return Error{
-      damaged ? psnam::Code::corrupt : psnam::Code::name_not_found,
-      fmt::format("parity area '{}' has no whole version {}: {}; {}", name_, number, say(found[0]), say(found[1]))};
+  return without(fmt::format("version {}", number), damaged, found);
 }
 
 std::vector<BadBlock> Area::verify(const Version& version) const {
@@ -147,12 +158,14 @@ std::uint64_t Area::new_attempt() const noexcept {
 }
 
 Result<Attempt> Area::begin(std::uint64_t number, const Note& note) {
-  const auto found = versions();
-  if (number == 0 || (!found.empty() && number <= found.front().number))
+  const auto found = slots();
+  const auto committed = [](const SlotReport& slot) { return slot.version ? slot.number : 0; };
+  const std::uint64_t newest = committed(*std::ranges::max_element(found, {}, committed));
+  if (number <= newest)
     return Error{psnam::Code::invalid_argument,
                  fmt::format("version {} cannot be begun: it has to be above {}, the newest of parity area '{}'",
-                             number, found.empty() ? 0 : found.front().number, name_)};
-  const std::size_t slot = found.empty() ? 0 : 1 - found.front().slot;
+                             number, newest, name_)};
+  const auto slot = static_cast<std::size_t>(std::ranges::min_element(found, {}, committed) - found.begin());
   ParityCommit& record = commit_record(slot);
   std::atomic_ref{record.magic}.store(0);
   std::memset(&record, 0, sizeof record);
@@ -185,7 +198,7 @@ void Area::write_commit(const Attempt& attempt, std::span<const std::uint64_t> s
   ParitySlotHeader& header = slot_header(attempt.slot);
   header.longest_bytes = std::ranges::max(sizes);
   ParityCommit record{.magic = format::kParityCommitMagic,
-                      .format_version = format::kParityVersion,
+                      .format_version = shape_.format_version(),
                       .version = attempt.version,
                       .tables_checksum = tables_checksum(attempt.slot, header, sizes),
                       .reserved = {},

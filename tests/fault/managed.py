@@ -25,11 +25,12 @@ PLACES = ({"A": 2, "B": 2}, {"A": 1, "B": 2}, {"A": 1, "B": 1})
 class Series:
     """One series of checkpoints, and what jobs may expect of it."""
 
-    def __init__(self, site, victim, policy, places):
+    def __init__(self, site, victim, policy, places, versions):
         self.site = site
         self.victim = victim
         self.policy = policy
         self.places = places
+        self.versions = versions
         self.board = Board(site.folder, RANKS)
         self.loses_nodes = len(site.stores) > 1
         # Something was saved since a node was lost last: partners have all of it.
@@ -38,7 +39,8 @@ class Series:
         self.lost_nodes = 0
 
     def program(self, name, rounds=0, older=False):
-        return [self.victim, f"--gtest_filter=Managed.{name}", f"board={self.board.path}", f"rounds={rounds}", f"policy={self.policy}", f"older={int(older)}"]
+        return [self.victim, f"--gtest_filter=Managed.{name}", f"board={self.board.path}", f"rounds={rounds}", f"policy={self.policy}",
+                f"versions={self.versions}", f"older={int(older)}"]
 
     def wait_for(self, job, condition):
         end = time.monotonic() + LIMIT_S
@@ -114,13 +116,13 @@ class Series:
 def main(victim, namd, store_tool, kills="20", seed="20261128"):
     rng = random.Random(int(seed))
     kinds = {
-        "partners": ((None, ("A", "B"), namd, "mapped"), BY_PARTNER, PLACES),
-        "partners and parity over the fabric": ((None, ("A", "B"), namd, "fabric"), BY_PARTNER | BY_PARITY, PLACES),
-        "partners in one store": ((None, ("node",), None, None), BY_PARTNER, ({"node": 4}, {"node": 3}, {"node": 2})),
+        "partners": ((None, ("A", "B"), namd, "mapped"), BY_PARTNER, PLACES, 2),
+        "partners and parity over the fabric": ((None, ("A", "B"), namd, "fabric"), BY_PARTNER | BY_PARITY, PLACES, 3),
+        "partners in one store": ((None, ("node",), None, None), BY_PARTNER, ({"node": 4}, {"node": 3}, {"node": 2}), 4),
     }
-    for share, (name, (place, policy, places)) in zip((0.4, 0.4, 0.2), kinds.items()):
+    for share, (name, (place, policy, places, versions)) in zip((0.4, 0.4, 0.2), kinds.items()):
         with Site(*place) as site:
-            series = Series(site, victim, policy, places)
+            series = Series(site, victim, policy, places, versions)
             for _ in range(round(int(kills) * share)):
                 series.kill(rng)
                 series.lose_a_node(rng)

@@ -2,7 +2,7 @@
 // back what the one before has left, whatever number of ranks that had. The table follows from the version and the
 // place of an element alone, so that a mixture of two versions, or of two ranks' parts, is seen.
 //
-//   board=FILE rounds=N policy=BITS older=0|1
+//   board=FILE rounds=N policy=BITS versions=N older=0|1
 #include <psnam_checkpoint.h>
 
 #include <algorithm>
@@ -30,6 +30,7 @@ class Managed : public ::testing::Test {
     options.name = "kill";
     options.policy = static_cast<std::uint32_t>(number("policy"));
     options.set_size = 2;
+    options.versions = static_cast<std::uint32_t>(number("versions"));
     if (number("older") != 0) options.flags = PSNAM_CHECKPOINT_OR_OLDER;
     checkpoint_ = psnam_checkpoint_open(&options, MPI_COMM_WORLD);
     ASSERT_NE(checkpoint_, nullptr) << nam_strerror();
@@ -55,6 +56,23 @@ class Managed : public ::testing::Test {
     ASSERT_TRUE(version_ >= told && version_ <= board_->begun.load())
         << "version " << version_ << " came back, and " << told << " was saved";
     if (version_ == 0) return;
+    expect_right();
+    if (number("versions") > 2) restore_each();
+  }
+  /// Every version that is said to be complete, and in the end the newest again.
+  void restore_each() {
+    std::vector<std::uint64_t> versions(PSNAM_CHECKPOINT_MAX_VERSIONS);
+    const int count = psnam_checkpoint_versions(checkpoint_, versions.data(), static_cast<int>(versions.size()));
+    ASSERT_GE(count, 1) << nam_strerror();
+    ASSERT_EQ(versions.front(), version_);
+    for (int age = count; age-- > 0;) {
+      version_ = versions[static_cast<std::size_t>(age)];
+      int source = 0;
+      ASSERT_EQ(psnam_checkpoint_restart(checkpoint_, &version_, &source), 0) << nam_strerror();
+      expect_right();
+    }
+  }
+  void expect_right() const {
     ASSERT_EQ(step_, version_);
     for (std::size_t i = 0; i < table_.size(); ++i)
       ASSERT_EQ(table_[i], element(version_, i)) << "the data are wrong: element " << i << " of version " << version_;

@@ -131,7 +131,7 @@ void over_the_header(std::span<const std::byte> bytes) {
   std::memcpy(&header, image.bytes().data(), sizeof header);
   std::memcpy(&header, bytes.data(), std::min(bytes.size(), sizeof header));
   header.magic = format::kParityMagic;
-  header.version = format::kParityVersion;
+  header.version = header.slots == 0 ? format::kParityTwoSlotsVersion : format::kParityVersion;
   header.checksum =
       parity::checksum(std::as_bytes(std::span{&header, 1}).first(offsetof(format::ParityHeader, checksum)));
   std::memcpy(image.bytes().data(), &header, sizeof header);
@@ -145,7 +145,7 @@ void over_a_slot(std::span<const std::byte> bytes) {
   const format::ParityShape& shape = area.shape();
   std::uint16_t at = 0;
   std::memcpy(&at, bytes.data(), sizeof at);
-  const std::size_t slot = static_cast<std::size_t>(bytes[2]) % format::kParitySlots;
+  const std::size_t slot = static_cast<std::size_t>(bytes[2]) % format::kParityMinSlots;
   const auto place = image.bytes().subspan(shape.slots_offset() + slot * shape.slot_bytes(), shape.slot_bytes());
   const auto rest = bytes.subspan(3);
   const std::size_t offset = at % place.size();
@@ -214,7 +214,7 @@ void flipped_area(std::span<const std::byte> bytes) {
   const format::ParityShape& shape = area->shape();
   for (const parity::Version& version : area->versions()) {
     // What is believed is what was written.
-    require(version.slot < format::kParitySlots && version.number == version.slot + 1);
+    require(version.slot < format::kParityMinSlots && version.number == version.slot + 1);
     require(version.sizes == std::vector<std::uint64_t>{kBytes, kBlock + 5});
     std::set<std::uint64_t> blocks;
     const std::size_t parity = shape.slots_offset() + version.slot * shape.slot_bytes() + shape.parity_offset();

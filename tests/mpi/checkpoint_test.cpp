@@ -315,6 +315,59 @@ TEST_F(Managed, WhereAllMemoryIsGoneFilesAreRead) {
   meanwhile([&] { EXPECT_EQ(files(), 0); });
 }
 
+TEST_F(Managed, EachVersionThatIsKeptCanBeAskedFor) {
+  psnam_checkpoint_options_t four = options("four");
+  four.versions = 4;
+  ASSERT_NO_FATAL_FAILURE(open(four));
+  EXPECT_EQ(psnam_checkpoint_versions(checkpoint_, nullptr, 0), 0) << nam_strerror();
+  for (std::uint64_t version = 1; version <= 6; ++version) ASSERT_NO_FATAL_FAILURE(save(version));
+  ASSERT_NO_FATAL_FAILURE(open_again(four));
+  std::vector<std::uint64_t> versions(PSNAM_CHECKPOINT_MAX_VERSIONS);
+  ASSERT_EQ(psnam_checkpoint_versions(checkpoint_, versions.data(), static_cast<int>(versions.size())), 4)
+      << nam_strerror();
+  EXPECT_EQ(versions, (std::vector<std::uint64_t>{6, 5, 4, 3, 0, 0, 0, 0}));
+  EXPECT_EQ(psnam_checkpoint_versions(checkpoint_, versions.data(), 1), 4) << nam_strerror();
+  for (const std::uint64_t asked : {3U, 5U, 4U, 6U}) {
+    std::uint64_t version = asked;
+    ASSERT_EQ(psnam_checkpoint_restart(checkpoint_, &version, nullptr), 0) << nam_strerror();
+    EXPECT_EQ(version, asked);
+    expect_filled(asked);
+  }
+  std::uint64_t gone = 2;
+  EXPECT_NAM_FAILS(psnam_checkpoint_restart(checkpoint_, &gone, nullptr), -1, ENOENT, "version 2");
+  EXPECT_NAM_FAILS(psnam_checkpoint_versions(checkpoint_, versions.data(), -1), -1, EINVAL, "-1 versions");
+  ASSERT_EQ(psnam_checkpoint_close(checkpoint_), 0) << nam_strerror();
+  psnam_checkpoint_options_t nine = four;
+  nine.versions = 9;
+  EXPECT_NAM_FAILS(psnam_checkpoint_open(&nine, MPI_COMM_WORLD), kNone, EINVAL, "9 versions: 2 to 8");
+  nine.versions = 0;  // as programs say that know of no choice
+  EXPECT_NAM_FAILS(psnam_checkpoint_open(&nine, MPI_COMM_WORLD), kNone, EINVAL, "keep 4 versions, 2 are asked for");
+  ASSERT_NO_FATAL_FAILURE(open(four));
+}
+
+/// Of the MPI library itself: nothing is preloaded here.
+TEST_F(Managed, AWholeWindowIsSavedAndRestored) {
+  const MPI_Aint bytes = 1024 + 65'536 * rank_;
+  unsigned char* base = nullptr;
+  MPI_Win win = MPI_WIN_NULL;
+  ASSERT_EQ(MPI_Win_allocate(bytes, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &base, &win), MPI_SUCCESS);
+  ASSERT_NO_FATAL_FAILURE(open(options("window")));
+  ASSERT_EQ(psnam_checkpoint_register_window(checkpoint_, 20, win), 0) << nam_strerror();
+  MPI_Win_fence(0, win);
+  std::fill_n(base, bytes, static_cast<unsigned char>(7 + rank_));
+  const unsigned char mark = 99;
+  MPI_Win_fence(0, win);
+  ASSERT_EQ(MPI_Put(&mark, 1, MPI_BYTE, (rank_ + 1) % ranks_, 999, 1, MPI_BYTE, win), MPI_SUCCESS);
+  MPI_Win_fence(0, win);
+  ASSERT_NO_FATAL_FAILURE(save(1));
+  std::fill_n(base, bytes, static_cast<unsigned char>(0));
+  std::uint64_t version = 0;
+  ASSERT_EQ(psnam_checkpoint_restart(checkpoint_, &version, nullptr), 0) << nam_strerror();
+  for (MPI_Aint i = 0; i < bytes; ++i) EXPECT_EQ(base[i], i == 999 ? mark : 7 + rank_) << i;
+  ASSERT_EQ(psnam_checkpoint_unregister(checkpoint_, 20), 0) << nam_strerror();
+  EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+}
+
 TEST_F(Managed, OtherRegionsThanWereSavedAreRefusedOnAllRanks) {
   ASSERT_NO_FATAL_FAILURE(open(options("regions")));
   ASSERT_NO_FATAL_FAILURE(save(1));

@@ -6,11 +6,13 @@
 #include <sys/un.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "mpi/mpi_test.hpp"
+#include "support/nam_failure.hpp"
 
 namespace psnam::test {
 namespace {
@@ -76,19 +78,15 @@ TEST(LibnamBesideWindows, ShareOneStoreOrManager) {
 
 /// The memory of a window is saved and restored as any other, while the window is used.
 TEST(LibnamBesideWindows, AWindowIsSavedAndRestored) {
-  const Info info{{"psnam_manifestation", "psnam_manifestation_libnam"}};
+  const Info info{{"psnam_manifestation", "psnam_manifestation_pershm"}, {"psnam_baseptr", "load_store"}};
   int* base = nullptr;
   MPI_Win win = MPI_WIN_NULL;
   ASSERT_EQ(MPI_Win_allocate(sizeof *base, 4, info, MPI_COMM_WORLD, &base, &win), MPI_SUCCESS);
-  if (base == nullptr) {
-    MPI_Win_free(&win);
-    GTEST_SKIP() << "the window's memory is on another host";
-  }
   psnam_checkpoint_options_t options = PSNAM_CHECKPOINT_OPTIONS_INIT;
   options.name = "window";
   psnam_checkpoint_t* const checkpoint = psnam_checkpoint_open(&options, MPI_COMM_WORLD);
   ASSERT_NE(checkpoint, nullptr) << nam_strerror();
-  ASSERT_EQ(psnam_checkpoint_register(checkpoint, 1, base, sizeof *base), 0) << nam_strerror();
+  ASSERT_EQ(psnam_checkpoint_register_window(checkpoint, 1, win), 0) << nam_strerror();
   put_and_check(win, 10 + world_rank());
   ASSERT_EQ(psnam_checkpoint_save(checkpoint, 0), 0) << nam_strerror();
   put_and_check(win, 1000);
@@ -103,6 +101,26 @@ TEST(LibnamBesideWindows, AWindowIsSavedAndRestored) {
   EXPECT_EQ(got, 10 + other);
   EXPECT_EQ(psnam_checkpoint_remove(checkpoint), 0) << nam_strerror();
   EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+  EXPECT_EQ(nam_finalize(), 0) << nam_strerror();
+}
+
+/// Of a PSNAM window without a base pointer, and of a dynamic one, there is nothing to register.
+TEST(LibnamBesideWindows, AWindowWithoutAnAddressIsNotSaved) {
+  psnam_checkpoint_options_t options = PSNAM_CHECKPOINT_OPTIONS_INIT;
+  options.name = "window";
+  psnam_checkpoint_t* const checkpoint = psnam_checkpoint_open(&options, MPI_COMM_WORLD);
+  ASSERT_NE(checkpoint, nullptr) << nam_strerror();
+  const Info info{{"psnam_manifestation", "psnam_manifestation_libnam"}};
+  void* base = nullptr;
+  MPI_Win win = MPI_WIN_NULL;
+  ASSERT_EQ(MPI_Win_allocate(64, 4, info, MPI_COMM_WORLD, &base, &win), MPI_SUCCESS);
+  EXPECT_NAM_FAILS(psnam_checkpoint_register_window(checkpoint, 1, win), -1, EINVAL, "psnam_baseptr=load_store");
+  EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+  ASSERT_EQ(MPI_Win_create_dynamic(MPI_INFO_NULL, MPI_COMM_WORLD, &win), MPI_SUCCESS);
+  EXPECT_NAM_FAILS(psnam_checkpoint_register_window(checkpoint, 1, win), -1, EINVAL, "dynamic");
+  EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
+  EXPECT_NAM_FAILS(psnam_checkpoint_register_window(checkpoint, 1, MPI_WIN_NULL), -1, EINVAL, "MPI_WIN_NULL");
+  EXPECT_EQ(psnam_checkpoint_remove(checkpoint), 0) << nam_strerror();
   EXPECT_EQ(nam_finalize(), 0) << nam_strerror();
 }
 

@@ -54,8 +54,9 @@ inline void lose_parity(const std::filesystem::path& store) {
     format::ParityHeader header{};
     std::ifstream{entry.path(), std::ios::binary}.read(reinterpret_cast<char*>(&header), sizeof header);
     if (header.magic != format::kParityMagic) continue;
-    const format::ParityShape shape{header.members, header.parities, header.block_bytes, header.capacity_bytes};
-    for (std::size_t slot = 0; slot < format::kParitySlots; ++slot) {
+    const format::ParityShape shape{header.members, header.parities, header.block_bytes, header.capacity_bytes,
+                                    std::max(header.slots, format::kParityMinSlots)};
+    for (std::size_t slot = 0; slot < shape.slots; ++slot) {
       std::fstream file{entry.path(), std::ios::binary | std::ios::in | std::ios::out};
       file.seekp(static_cast<std::streamoff>(shape.slots_offset() + slot * shape.slot_bytes() +
                                              format::ParityShape::commit_offset()));

@@ -81,6 +81,24 @@ TEST_F(ManagedFiles, OfAJobThatWasKilledInTheMiddleGo) {
   EXPECT_EQ(names(files_.path()), std::vector<std::string>{"other.1.17.0of2.checkpoint.unfinished"});
 }
 
+TEST_F(ManagedFiles, AreAsManyAsVersionsAreKept) {
+  const JobOptions job{.ranks = 2, .kept = 3, .folder = files_.path().string()};
+  expect_job(job, [](Rank& rank) {
+    for (std::uint64_t version = 1; version <= 5; ++version) ASSERT_TRUE(rank.save(version));
+    ASSERT_TRUE(rank.managed->flush());
+  });
+  EXPECT_EQ(names(files_.path()).size(), 6U);
+  lose_memory();
+  expect_job(job, [](Rank& rank) {
+    for (const std::uint64_t version : {3U, 4U, 5U}) {
+      const auto restored = rank.managed->restart(version);
+      ASSERT_TRUE(restored) << restored.error().message;
+      EXPECT_EQ(restored->version, version);
+      EXPECT_TRUE(rank.has(version));
+    }
+  });
+}
+
 TEST_F(ManagedFiles, OfSomeRanksAreNoVersionOfThatManyRanks) {
   const Files files{files_.path(), "job", 2, 0};
   const auto put = [&](const std::string& name) { std::ofstream{files_.path() / name} << "x"; };

@@ -141,6 +141,7 @@ struct JobOptions {
   std::uint32_t set_size = 0;
   bool partners = false;
   bool or_older = false;
+  std::uint32_t kept = 2;
   /// Of files; "RANK" in it becomes the rank's number.
   std::string folder = {};
   /// Data of a rank.
@@ -163,6 +164,7 @@ inline Status run_rank(const Team& team, const std::shared_ptr<nam::Service>& st
                                          .parities = options.parities,
                                          .partners = options.partners,
                                          .set_size = options.set_size,
+                                         .kept = options.kept,
                                          .or_older = options.or_older,
                                          .folder = folder_of(options, number),
                                          .timeout = std::chrono::seconds{60}}));

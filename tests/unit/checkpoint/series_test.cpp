@@ -52,11 +52,13 @@ TEST(Placement, SetsAreNoLargerThanAskedForAndThanACodeCanBe) {
 }
 
 TEST(SeriesOfCheckpoints, ComesBackAsItWasWritten) {
-  const Series series = series_of({0, 1, 0, 1, 0}, 2);
-  const auto page = encode(series);
-  const auto read = decode_series(page);
-  ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(*read, series);
+  Series series = series_of({0, 1, 0, 1, 0}, 2);
+  for (const std::uint32_t kept : {2U, 3U, 8U}) {
+    series.kept = kept;
+    const auto read = decode_series(encode(series));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, series);
+  }
   EXPECT_EQ(series.ranks_of(0), (std::vector<std::uint32_t>{0, 2, 4}));
   EXPECT_EQ(series.member(4), 2U);
   EXPECT_EQ(series.member(1), 0U);

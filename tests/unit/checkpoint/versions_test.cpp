@@ -155,5 +155,139 @@ TEST_F(VersionsBeside, ALostCopyWhosePartnersIsDamagedIsTold) {
   });
 }
 
+using Numbers = std::vector<std::uint64_t>;
+
+/// More versions than two.
+class KeptVersions : public VersionsBeside {
+ protected:
+  /// The job has these, newest first, and gets each of them back when asked for it.
+  void expect_all(const JobOptions& job, const Numbers& numbers, Origin origin_on_last_rank = Origin::own) {
+    expect_job(job, [&](Rank& rank) {
+      const auto found = rank.managed->query();
+      ASSERT_TRUE(found) << found.error().message;
+      EXPECT_EQ(found->complete, numbers);
+      for (const std::uint64_t number : numbers) {
+        const auto restored = rank.managed->restart(number);
+        ASSERT_TRUE(restored) << number << ": " << restored.error().message;
+        EXPECT_EQ(restored->version, number);
+        EXPECT_TRUE(rank.has(number)) << number;
+        EXPECT_EQ(restored->origin, rank.rank + 1 == job.ranks ? origin_on_last_rank : Origin::own) << number;
+      }
+    });
+  }
+  [[nodiscard]] std::size_t count(std::string_view begin) {
+    const auto reports = store().allocations();
+    return static_cast<std::size_t>(
+        std::ranges::count_if(*reports, [&](const auto& report) { return report.allocation.name.starts_with(begin); }));
+  }
+  static void save_up_to(Rank& rank, std::uint64_t last) {
+    const auto found = rank.managed->query();
+    ASSERT_TRUE(found) << found.error().message;
+    for (std::uint64_t number = found->complete.empty() ? 1 : found->complete.front() + 1; number <= last; ++number) {
+      const Status saved = rank.save(number);
+      ASSERT_TRUE(saved) << number << ": " << saved.error().message;
+    }
+  }
+};
+
+TEST_F(KeptVersions, AreAsManyAsAskedForAndEachIsMadeAgain) {
+  for (const std::uint32_t kept : {2U, 3U, 8U}) {
+    const JobOptions job{.ranks = 3, .kept = kept};
+    expect_job(job, [](Rank& rank) { save_up_to(rank, 11); });
+    Numbers numbers(kept);
+    for (std::uint32_t age = 0; age < kept; ++age) numbers[age] = 11 - age;
+    expect_all(job, numbers);
+    EXPECT_EQ(count("psnam-checkpoint-copy:"), std::size_t{3} * kept);
+    EXPECT_EQ(count("psnam-checkpoint-parity:"), 1U);
+    psnam::test::lose_copies(folder(), 2);
+    expect_all(job, numbers, Origin::rebuilt);
+    expect_job(job, [&](Rank& rank) {
+      EXPECT_FAILS(rank.managed->restart(11 - kept), Code::name_not_found, "");
+      ASSERT_TRUE(rank.managed->end());
+    });
+  }
+}
+
+TEST_F(KeptVersions, StayWhenDataGrowUntilNewerOnesAreAsMany) {
+  JobOptions small{.ranks = 2, .kept = 3, .bytes = [](std::uint32_t) { return 100'000; }};
+  JobOptions large{.ranks = 2, .kept = 3, .bytes = [](std::uint32_t) { return 700'000; }};
+  expect_job(small, [](Rank& rank) { save_up_to(rank, 2); });
+  expect_job(large, [](Rank& rank) { save_up_to(rank, 3); });
+  EXPECT_EQ(count("psnam-checkpoint-parity:"), 2U);
+  for (const std::uint64_t number : {1U, 2U}) psnam::test::lose_copies(folder(), 1, number);
+  expect_job(small, [](Rank& rank) {
+    for (const std::uint64_t number : {1U, 2U}) {
+      const auto restored = rank.managed->restart(number);
+      ASSERT_TRUE(restored) << restored.error().message;
+      EXPECT_EQ(restored->origin, rank.rank == 1 ? Origin::rebuilt : Origin::own);
+      EXPECT_TRUE(rank.has(number));
+    }
+  });
+  expect_job(large, [](Rank& rank) { save_up_to(rank, 5); });
+  expect_all(large, {5, 4, 3});
+  expect_job(large, [](Rank& rank) { save_up_to(rank, 6); });
+  EXPECT_EQ(count("psnam-checkpoint-parity:"), 1U) << "of versions that are gone";
+}
+
+TEST_F(KeptVersions, AreWithPartnersToo) {
+  const JobOptions job{
+      .ranks = 3, .parities = 0, .partners = true, .kept = 4, .bytes = [](std::uint32_t) { return 100'000; }};
+  expect_job(job, [](Rank& rank) { save_up_to(rank, 6); });
+  expect_all(job, {6, 5, 4, 3});
+  for (const std::string index : {":2:0", ":2:1", ":2:2", ":2:3"})
+    change_byte_of(allocation("psnam-checkpoint-copy:", index), 0);
+  expect_all(job, {6, 5, 4, 3}, Origin::partner);
+}
+
+TEST_F(KeptVersions, TheOldestGoesWhenTheNextIsSavedAndNoOther) {
+  const JobOptions job{.ranks = 3, .kept = 4};
+  expect_job(job, [](Rank& rank) { save_up_to(rank, 4); });
+  // Of version 2 one rank has nothing, and gets it again while all others are there.
+  psnam::test::lose_copies(folder(), 0, 2);
+  expect_job(job, [](Rank& rank) {
+    const auto restored = rank.managed->restart(2);
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_TRUE(rank.has(2));
+  });
+  expect_job(job, [](Rank& rank) { save_up_to(rank, 5); });
+  expect_all(job, {5, 4, 3, 2});
+}
+
+TEST_F(KeptVersions, AreForALaterJobOfAnotherNumberOfRanks) {
+  const auto share = [](Rank& rank) {
+    ASSERT_TRUE(rank.managed->remove(1));
+    ASSERT_TRUE(rank.managed->add(1, rank.data, {.share = Share::shared}));
+    // The same on all.
+    rank.rank = 7;
+  };
+  const auto bytes = [](std::uint32_t) { return 5000; };
+  expect_job({.ranks = 2, .kept = 3, .bytes = bytes}, [&](Rank& rank) {
+    share(rank);
+    save_up_to(rank, 4);
+  });
+  expect_job({.ranks = 3, .kept = 5, .bytes = bytes}, [&](Rank& rank) {
+    share(rank);
+    for (const std::uint64_t number : {2U, 3U, 4U}) {
+      const auto restored = rank.managed->restart(number);
+      ASSERT_TRUE(restored) << restored.error().message;
+      EXPECT_TRUE(rank.has(number));
+    }
+    EXPECT_FAILS(rank.managed->restart(1), Code::name_not_found, "");
+    save_up_to(rank, 9);
+    const auto found = rank.managed->query();
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->complete, (Numbers{9, 8, 7, 6, 5}));
+  });
+}
+
+TEST_F(KeptVersions, OfAnotherNumberThanTheSeriesHasAreRefused) {
+  expect_job({.ranks = 2, .kept = 3}, [](Rank& rank) { save_up_to(rank, 1); });
+  EXPECT_FAILS(test::run_job(service(), {.ranks = 2}, [](Rank&) {}), Code::invalid_argument,
+               "keep 3 versions, 2 are asked for");
+  for (const std::uint32_t kept : {0U, 1U, 9U})
+    EXPECT_FAILS(test::run_job(service(), {.ranks = 2, .kept = kept}, [](Rank&) {}), Code::invalid_argument,
+                 std::to_string(kept) + " versions: 2 to 8 can be kept");
+}
+
 }  // namespace
 }  // namespace psnam::checkpoint

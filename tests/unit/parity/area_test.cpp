@@ -72,6 +72,48 @@ TEST(ParityArea, AVersionThatWasBegunIsToldAndTheOtherStays) {
   EXPECT_EQ(fixture.area().newest()->number, 1U);
 }
 
+std::vector<std::uint64_t> numbers_of(const Area& area) {
+  std::vector<std::uint64_t> numbers;
+  for (const Version& version : area.versions()) numbers.push_back(version.number);
+  return numbers;
+}
+
+TEST(ParityArea, KeepsAsManyVersionsAsItHasSlotsAndTheOldestGoesFirst) {
+  for (const std::uint32_t slots : {2U, 3U, 8U}) {
+    Fixture fixture{2, 1, 3 * kBlock, kBlock, slots};
+    std::vector<std::uint64_t> expected;
+    for (std::uint64_t number = 1; number <= 2 * slots + 1; ++number) {
+      const auto data = random_members(std::vector<std::uint64_t>{3 * kBlock, 600}, number);
+      ASSERT_TRUE(fixture.encode(number, data)) << number;
+      expected.insert(expected.begin(), number);
+      if (expected.size() > slots) expected.pop_back();
+      ASSERT_EQ(numbers_of(*Area::open(fixture.memory())), expected);
+      for (const std::uint64_t one : expected) EXPECT_TRUE(fixture.area().verify(*fixture.area().version(one)).empty());
+    }
+    // One that was given up costs no other: neither what was dropped, nor what was begun or damaged.
+    fixture.area().drop(*fixture.area().newest());
+    ASSERT_TRUE(fixture.area().begin(100));
+    expected.erase(expected.begin());
+    EXPECT_EQ(numbers_of(fixture.area()), expected);
+    ASSERT_TRUE(fixture.area().begin(100));
+    EXPECT_EQ(numbers_of(fixture.area()), expected);
+    fixture.area().slot_header(fixture.area().versions().back().slot).note[5] ^= 1;
+    expected.pop_back();
+    ASSERT_TRUE(fixture.area().begin(101));
+    EXPECT_EQ(numbers_of(fixture.area()), expected);
+  }
+}
+
+TEST(ParityArea, OfAnotherNumberOfSlotsThanItCanHaveIsRefused) {
+  for (const std::uint32_t slots : {0U, 1U, 9U}) {
+    const auto bytes = bytes_needed(2, 100, 1, kBlock, slots);
+    ASSERT_FALSE(bytes) << slots;
+    EXPECT_EQ(bytes.error().code, psnam::Code::invalid_argument);
+    EXPECT_NE(bytes.error().message.find(std::to_string(slots) + " versions of 2 to 8"), std::string::npos)
+        << bytes.error().message;
+  }
+}
+
 TEST(ParityArea, EveryFlippedBitOfTheHeaderIsFound) {
   Fixture fixture{2, 1, 2000, kBlock};
   for (std::size_t bit = 0; bit < 8 * sizeof(format::ParityHeader); ++bit) {
@@ -88,11 +130,11 @@ TEST(ParityArea, EveryFlippedBitOfTheHeaderIsFound) {
 
 TEST(ParityArea, AHeaderOfAnotherVersionIsIncompatibleAndBothAreNamed) {
   Fixture fixture{2, 1, 2000, kBlock};
-  reinterpret_cast<format::ParityHeader*>(fixture.memory().data())->version = 2;
+  reinterpret_cast<format::ParityHeader*>(fixture.memory().data())->version = 3;
   const auto opened = Area::open(fixture.memory());
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, psnam::Code::incompatible);
-  EXPECT_EQ(opened.error().message, "parity area of format version 2, this library speaks version 1");
+  EXPECT_EQ(opened.error().message, "parity area of format version 3, this library speaks version 1 and 2");
 }
 
 TEST(ParityArea, LessMemoryThanItsHeaderSaysIsRefused) {

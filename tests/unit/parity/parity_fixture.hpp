@@ -64,9 +64,10 @@ inline Deadline soon() { return std::chrono::steady_clock::now() + std::chrono::
 /// An area of its own memory.
 class Fixture {
  public:
-  Fixture(std::uint32_t members, std::uint32_t parities, std::uint64_t capacity, std::uint32_t block_bytes)
-      : memory_{*bytes_needed(members, capacity, parities, block_bytes)},
-        area_{*Area::create(memory_.bytes(), {members, parities, capacity, block_bytes, {7}, "test"})} {}
+  Fixture(std::uint32_t members, std::uint32_t parities, std::uint64_t capacity, std::uint32_t block_bytes,
+          std::uint32_t slots = 2)
+      : memory_{*bytes_needed(members, capacity, parities, block_bytes, slots)},
+        area_{*Area::create(memory_.bytes(), {members, parities, capacity, block_bytes, {7}, "test", slots})} {}
 
   [[nodiscard]] Area& area() noexcept { return area_; }
   [[nodiscard]] std::span<std::byte> memory() const noexcept { return memory_.bytes(); }
