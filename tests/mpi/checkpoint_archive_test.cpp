@@ -63,6 +63,7 @@ TEST_F(Archives, StructuresComeBackWhateverTheirSizeIs) {
   State state{7};
   auto checkpoint = open(state);
   EXPECT_EQ(checkpoint->query().newest, 51U);
+  EXPECT_EQ(checkpoint->versions(), (std::vector<std::uint64_t>{51, 50}));
   const Restart restart = checkpoint->restart();
   EXPECT_TRUE(restart);
   EXPECT_EQ(restart.version, 51U);
@@ -78,6 +79,24 @@ TEST_F(Archives, StructuresComeBackWhateverTheirSizeIs) {
   EXPECT_EQ(checkpoint->restart().version, 52U);
   EXPECT_EQ(state.particles, State{60}.particles);
   checkpoint->remove_series();
+}
+
+TEST_F(Archives, AWindowIsMemoryLikeAnyOther) {
+  int* base = nullptr;
+  MPI_Win win = MPI_WIN_NULL;
+  ASSERT_EQ(MPI_Win_allocate(64, 4, MPI_INFO_NULL, MPI_COMM_WORLD, &base, &win), MPI_SUCCESS);
+  {
+    Checkpoint checkpoint{"window", MPI_COMM_WORLD};
+    checkpoint.add_window(1, win);
+    base[3] = 10 + world_rank();
+    checkpoint.save();
+    base[3] = 0;
+    EXPECT_EQ(checkpoint.restart().version, 1U);
+    EXPECT_EQ(base[3], 10 + world_rank());
+    EXPECT_THROW(checkpoint.add_window(2, MPI_WIN_NULL), CheckpointError);
+    checkpoint.remove_series();
+  }
+  EXPECT_EQ(MPI_Win_free(&win), MPI_SUCCESS);
 }
 
 TEST_F(Archives, ErrorsAreExceptionsWithTheReason) {
