@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <system_error>
-#include <tuple>
+#include <utility>
 
 #include "base/log.hpp"
 #include "checkpoint/pulled.hpp"
@@ -182,11 +182,10 @@ LocalCopy* Managed::copy_of(const VersionKey& key) {
   return found == copies_.end() ? nullptr : &*found;
 }
 
-LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const Precious& precious) {
+LocalCopy& Managed::to_overwrite(std::vector<LocalCopy>& copies, const std::vector<VersionKey>& complete) {
   const auto worth = [&](const LocalCopy& copy) {
     const VersionKey key = copy.version();
-    const bool complete = std::ranges::find(precious.complete, key) != precious.complete.end();
-    return std::tuple{key && key == precious.never, complete, key};
+    return std::pair{std::ranges::find(complete, key) != complete.end(), key};
   };
   return *std::ranges::min_element(copies, {}, worth);
 }
@@ -206,9 +205,9 @@ Status Managed::prepare_save(std::uint64_t version) {
   Round round;
   round.key = {.number = version != 0 ? version : newest.number + 1,
                .stamp = std::max({found.states()[0].now_ns, newest.stamp + 1, found.newest().stamp + 1})};
-  round.before = {keep, found.complete()};
+  round.before = found.complete();
   // What is newer a save that failed has left.
-  std::erase_if(round.before.complete, [&](const VersionKey& key) { return key > keep; });
+  std::erase_if(round.before, [&](const VersionKey& key) { return key > keep; });
   if (areas_) areas_->settle(keep);
   const Status ready = locally([&]() -> Status {
     round.layout = layout();

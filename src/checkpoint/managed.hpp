@@ -140,9 +140,9 @@ class Managed {
   /// A version that is being saved.
   struct Round {
     VersionKey key;
-    Precious before;              ///< of the versions before it
-    std::uint64_t all_bytes = 0;  ///< of all ranks
-    AreaPointer memory;           ///< null: without parity
+    std::vector<VersionKey> before;  ///< complete; the newest of them is not to be touched
+    std::uint64_t all_bytes = 0;     ///< of all ranks
+    AreaPointer memory;              ///< null: without parity
     parity::Attempt attempt;
     std::optional<Layout> layout;  ///< none: the copy is whole, only its parity is made
     std::optional<CopyView> copy;
@@ -194,12 +194,8 @@ class Managed {
   /// Collective, of ranks that are `ready`: the set's area for its data, and the leader's attempt at the version in it.
   Status begin(Round& round, const Survey& survey, const std::vector<std::uint32_t>& sets, const Status& ready);
   Status take_room_for_parity(Round& round, const Survey& survey, bool takes_part, const Status& ready);
-  /// The copy that is best missed.
-  [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const Precious& precious);
-  /// Of this rank, for `key`, of which it has none: the version before stays.
-  [[nodiscard]] LocalCopy& room_for(const VersionKey& key, const Survey& survey) {
-    return to_overwrite(copies_, {survey.before(key), survey.complete()});
-  }
+  /// The copy that is best missed: one of no complete version, or else the oldest.
+  [[nodiscard]] static LocalCopy& to_overwrite(std::vector<LocalCopy>& copies, const std::vector<VersionKey>& complete);
   [[nodiscard]] LocalCopy* copy_of(const VersionKey& key);
   /// Collective: round_ is the version that is to be saved.
   Status prepare_save(std::uint64_t version);
@@ -242,7 +238,7 @@ class Managed {
   /// Whose data this rank's partners' copies are: number and stamp of each, filled into the states.
   Status hear_partners(std::vector<RankState>& states) const;
   /// Collective: of those ranks that it is named for.
-  Status send_to_partners(const VersionKey& key, const Precious& precious, const std::vector<bool>& ranks);
+  Status send_to_partners(const VersionKey& key, const std::vector<VersionKey>& before, const std::vector<bool>& ranks);
   Status protect_with_partners(const Survey& survey, const VersionKey& key);
   /// Collective: the copies that are not whole and that a partner has; their conditions change. Whether this rank's is
   /// one of them.

@@ -67,8 +67,9 @@ Status Managed::hear_partners(std::vector<RankState>& states) const {
   return {};
 }
 
-/// `precious`: of the versions that the partners have too.
-Status Managed::send_to_partners(const VersionKey& key, const Precious& precious, const std::vector<bool>& ranks) {
+/// `before`: complete versions, which the partners have too.
+Status Managed::send_to_partners(const VersionKey& key, const std::vector<VersionKey>& before,
+                                 const std::vector<bool>& ranks) {
   if (series_.partner_of.empty() || std::ranges::find(ranks, true) == ranks.end()) return {};
   Parcel mine;
   const LocalCopy* const own = copy_of(key);
@@ -82,7 +83,7 @@ Status Managed::send_to_partners(const VersionKey& key, const Precious& precious
     if (ranks[rank()] && partner != rank()) send(exchange, partner, own->view(), mine);
     for (auto& [ward, copies] : wards_) {
       if (!ranks[ward]) continue;
-      PSNAM_TRY(Incoming one, receive(exchange, ward, to_overwrite(copies, precious), parcels[ward]));
+      PSNAM_TRY(Incoming one, receive(exchange, ward, to_overwrite(copies, before), parcels[ward]));
       incoming.push_back(std::move(one));
     }
     return {};
@@ -98,7 +99,7 @@ Status Managed::protect_with_partners(const Survey& survey, const VersionKey& ke
   std::vector<bool> ranks;
   for (std::uint32_t one = 0; one < series_.ranks(); ++one)
     ranks.push_back(!survey.has_partner(key, one) && series_.partner_of[one] != one);
-  return send_to_partners(key, {survey.before(key), survey.complete()}, ranks);
+  return send_to_partners(key, survey.complete(), ranks);
 }
 
 Result<bool> Managed::fetch_from_partners(const Survey& survey, const VersionKey& key, std::vector<Condition>& all) {
@@ -127,7 +128,7 @@ Result<bool> Managed::fetch_from_partners(const Survey& survey, const VersionKey
           send(exchange, ward, std::ranges::find(wards_.at(ward), key, &LocalCopy::version)->view(), parcel);
         if (ward == rank()) {
           LocalCopy* const damaged = copy_of(key);
-          LocalCopy& place = damaged != nullptr ? *damaged : room_for(key, survey);
+          LocalCopy& place = damaged != nullptr ? *damaged : to_overwrite(copies_, survey.complete());
           PSNAM_TRY(Incoming one, receive(exchange, holder, place, parcel));
           incoming.push_back(std::move(one));
         }

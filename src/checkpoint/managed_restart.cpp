@@ -103,7 +103,7 @@ Status Managed::prepare_rebuild(Rebuild& work, const Survey& survey, const Versi
     return {};
   }
   const std::uint64_t bytes = work.place->version.sizes[series_.member(rank())];
-  LocalCopy& copy = room_for(key, survey);
+  LocalCopy& copy = to_overwrite(copies_, survey.complete());
   PSNAM_TRY(const CopyView view, copy.make_room(bytes, series_.block_bytes));
   work.copy = &copy;
   work.payload = view.room(bytes, series_.block_bytes);

@@ -114,9 +114,6 @@ void SetAreas::settle(const VersionKey& newest) {
     for (const AreaPointer& memory : areas_)
       for (const parity::Version& version : memory->area().versions())
         if (key_of(version) > newest) drop(*memory, version);
-  const auto has_newest = [&](const AreaPointer& memory) { return version_in(memory, newest).has_value(); };
-  const auto present = std::ranges::find_if(areas_, has_newest);
-  if (present != areas_.end()) std::rotate(areas_.begin(), present, present + 1);
   // One of those that are kept is going to be the next.
   std::vector<VersionKey> kept = all_versions();
   std::erase_if(kept, [&](const VersionKey& key) { return key > newest; });

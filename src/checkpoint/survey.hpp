@@ -44,12 +44,6 @@ struct RankState {
   std::uint32_t reserved = 0;
 };
 
-/// What a copy that is written over should not have.
-struct Precious {
-  VersionKey never;                  ///< this one never
-  std::vector<VersionKey> complete;  ///< rather what is none of these, or else the oldest
-};
-
 struct Judgement {
   bool complete = false;
   bool committed = false;            ///< it was complete, as the parity of every set tells, or a copy

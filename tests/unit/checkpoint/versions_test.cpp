@@ -214,15 +214,20 @@ TEST_F(KeptVersions, StayWhenDataGrowUntilNewerOnesAreAsMany) {
   expect_job(small, [](Rank& rank) { save_up_to(rank, 2); });
   expect_job(large, [](Rank& rank) { save_up_to(rank, 3); });
   EXPECT_EQ(count("psnam-checkpoint-parity:"), 2U);
-  for (const std::uint64_t number : {1U, 2U}) psnam::test::lose_copies(folder(), 1, number);
-  expect_job(small, [](Rank& rank) {
-    for (const std::uint64_t number : {1U, 2U}) {
+  const auto lose_and_restart = [&](std::uint64_t number) {
+    psnam::test::lose_copies(folder(), 1, number);
+    expect_job(small, [&](Rank& rank) {
       const auto restored = rank.managed->restart(number);
       ASSERT_TRUE(restored) << restored.error().message;
       EXPECT_EQ(restored->origin, rank.rank == 1 ? Origin::rebuilt : Origin::own);
       EXPECT_TRUE(rank.has(number));
-    }
-  });
+    });
+  };
+  lose_and_restart(1);
+  lose_and_restart(2);
+  // Its parity is in the smaller area, which has the last but one of those that are kept.
+  expect_job(large, [](Rank& rank) { save_up_to(rank, 4); });
+  lose_and_restart(2);
   expect_job(large, [](Rank& rank) { save_up_to(rank, 5); });
   expect_all(large, {5, 4, 3});
   expect_job(large, [](Rank& rank) { save_up_to(rank, 6); });
@@ -251,6 +256,18 @@ TEST_F(KeptVersions, TheOldestGoesWhenTheNextIsSavedAndNoOther) {
   });
   expect_job(job, [](Rank& rank) { save_up_to(rank, 5); });
   expect_all(job, {5, 4, 3, 2});
+}
+
+TEST_F(KeptVersions, GoOnlyAfterWhatIsNotComplete) {
+  const JobOptions job{.ranks = 3, .kept = 3};
+  expect_job(job, [](Rank& rank) { save_up_to(rank, 3); });
+  // Of version 3 too much is lost: what rank 2 has of it is worth nothing.
+  for (const int rank : {0, 1}) psnam::test::lose_copies(folder(), rank, 3);
+  expect_job(job, [](Rank& rank) {
+    const Status saved = rank.save(4);
+    ASSERT_TRUE(saved) << saved.error().message;
+  });
+  expect_all(job, {4, 2, 1});
 }
 
 TEST_F(KeptVersions, AreForALaterJobOfAnotherNumberOfRanks) {
